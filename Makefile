@@ -1,0 +1,35 @@
+# Needs Python 3.11 or newer, git and make. Everything else lands in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-slow lint check clean
+
+demo: .venv/installed
+	$(BIN)/referee demo
+
+test: .venv/dev
+	$(BIN)/pytest -n auto -m "not slow"
+
+test-slow: .venv/dev
+	$(BIN)/pytest -n auto -m slow
+
+lint: .venv/dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+check: lint test
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+.venv/dev: .venv/installed
+	$(BIN)/pip install --quiet --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv .demo build dist *.egg-info

@@ -1,0 +1,81 @@
+"""The command line: one literal table of commands, one place that turns faults into exit codes.
+
+Exit codes: 0 fine, 1 a known fault, 2 usage, 3 unexpected (the traceback is in a file that the message names), 4 budget
+exhausted, 130 interrupted.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+from .. import __version__
+from ..sandbox.errors import RefereeError
+from .faults import note_unexpected
+
+KNOWN, UNEXPECTED, INTERRUPTED = 1, 3, 130
+
+
+class Command(Protocol):
+    """What a module of `commands` offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the flags."""
+
+    def run(self, given: argparse.Namespace) -> int:
+        """Do it and return the exit code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A command in the table: its module below `commands`, and the line that `--help` shows."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "serve": Listed("serve", "the MCP server on standard input and output"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser, run = _parser(words)
+    given = parser.parse_args(words)
+    if run is None:
+        parser.print_help()
+        return 2
+    return _guarded(run, given)
+
+
+def _parser(words: Sequence[str]) -> tuple[argparse.ArgumentParser, Callable[[argparse.Namespace], int] | None]:
+    parser = argparse.ArgumentParser(prog="referee", description="Keeps the score of autonomous research.")
+    parser.add_argument("--version", action="version", version=f"referee {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND")
+    run: Callable[[argparse.Namespace], int] | None = None
+    for name, listed in COMMANDS.items():
+        sub = commands.add_parser(name, help=listed.help, description=listed.help)
+        if name in words[:1]:  # only the command that is asked for is imported
+            module = cast("Command", import_module(f".commands.{listed.module}", __package__))
+            module.add_arguments(sub)
+            run = module.run
+    return parser, run
+
+
+def _guarded(run: Callable[[argparse.Namespace], int], given: argparse.Namespace) -> int:
+    try:
+        return run(given)
+    except RefereeError as fault:
+        print(f"referee: {fault}", file=sys.stderr)  # noqa: T201 - the command line speaks here
+        return KNOWN
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return KNOWN
+    except Exception as fault:  # noqa: BLE001 - the one place where what nobody foresaw becomes an exit code
+        print(f"referee: {note_unexpected(fault)}", file=sys.stderr)  # noqa: T201 - likewise
+        return UNEXPECTED

@@ -1,0 +1,35 @@
+"""Serving on standard input and output, which belong to the protocol alone."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import anyio
+from mcp.server.stdio import stdio_server
+
+from .app import build
+
+
+async def serve(folder: Path, tag: str | None) -> None:
+    """Serve one client until its input ends, or until SIGINT, SIGTERM or SIGHUP."""
+    server = build(folder, tag)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
+        async with stdio_server() as (read_stream, write_stream):
+            await server.run(read_stream, write_stream, server.create_initialization_options())
+        tasks.cancel_scope.cancel()
+
+
+async def _stop_on_signal(scope: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+        async for _ in signals:
+            scope.cancel()
+            return
+
+
+def main(folder: Path, tag: str | None) -> int:
+    """Serve, and end the process without waiting for a reader that still waits for input."""
+    anyio.run(serve, folder, tag)
+    sys.stderr.flush()
+    os._exit(0)

@@ -1,0 +1,1 @@
+"""One contract at one base commit: program, journal, judge, budget, repository."""

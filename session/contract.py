@@ -1,0 +1,272 @@
+"""The contract and the budget: what a person fixes in `program.md` before a session.
+
+The models are frozen, strict and closed: no unknown key, no number given as text. A contract that exists is
+consistent in itself; whether its files exist and its command runs is asked elsewhere. Only the top level is frozen
+by Python: do not change the dictionaries within.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from ..sandbox.spec import Level
+from . import shorthand
+
+Goal = Literal["minimize", "maximize"]
+
+
+class KeyedError(ValueError):
+    """A fault of one key below the place where it was noticed."""
+
+    def __init__(self, key: str, text: str) -> None:
+        """Take the key, relative to that place, and the text."""
+        super().__init__(text)
+        self.key = key
+
+
+_Text = Annotated[str, AfterValidator(shorthand.plain_text)]
+_Texts = Annotated[tuple[_Text, ...], Field(strict=False)]
+_Inputs = Annotated[tuple[Annotated[str, AfterValidator(shorthand.input_path)], ...], Field(strict=False)]
+_Argv = Annotated[
+    tuple[str, ...], Field(strict=False), AfterValidator(shorthand.command), BeforeValidator(shorthand.words)
+]
+_Seconds = Annotated[float, Field(gt=0, le=shorthand.MAX_SECONDS), BeforeValidator(shorthand.seconds)]
+_Bounds = Annotated[tuple[float, float], Field(strict=False), BeforeValidator(shorthand.pair)]
+_Name = Annotated[str, AfterValidator(shorthand.metric_name)]
+_Variable = Annotated[str, AfterValidator(shorthand.variable)]
+_Value = Annotated[str | None, AfterValidator(shorthand.variable_value)]
+_Ratio = Annotated[float, Field(gt=0)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class Target(_Model):
+    """The one file that the agent may edit; `target: train.py` is short for `target: {path: train.py}`."""
+
+    path: Annotated[str, AfterValidator(shorthand.target_path)]
+    """Relative to the folder of `program.md`, POSIX, normalised."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, value: object) -> object:
+        return {"path": value} if isinstance(value, str) else value
+
+
+class Evaluate(_Model):
+    """How a trial is measured."""
+
+    command: _Argv
+    """Words of the command, run without a shell; `{target}` and `{results}` are filled in before it runs."""
+
+    timeout: _Seconds = 600.0
+    """Seconds of wall clock after which everything that the trial started is killed."""
+
+    repeats: Annotated[int, Field(ge=1, le=99)] = 1
+    """Runs per trial; the median of each metric counts."""
+
+
+class Metric(_Model):
+    """One number that the evaluator reports; `val_bpb: minimize` is short for `val_bpb: {goal: minimize}`."""
+
+    goal: Goal
+    """Which direction is better."""
+
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    """The smallest gain that counts; 0 means any gain. Only for the role metric."""
+
+    bounds: _Bounds | None = None
+    """Lowest and highest value that is believed; any other is a crash."""
+
+    role: Literal["metric", "guard"] = "metric"
+    """A metric is to be improved; a guard only has to stay within its limits."""
+
+    min: float | None = None
+    """Guard: the lowest value allowed."""
+
+    max: float | None = None
+    """Guard: the highest value allowed."""
+
+    min_ratio: _Ratio | None = None
+    """Guard: the lowest value allowed, as a multiple of the baseline's."""
+
+    max_ratio: _Ratio | None = None
+    """Guard: the highest value allowed, as a multiple of the baseline's."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_goal(cls, value: object) -> object:
+        return {"goal": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        limited = any(limit is not None for limit in (self.min, self.max, self.min_ratio, self.max_ratio))
+        if self.role == "guard" and not limited:
+            raise ValueError("a guard needs at least one of min, max, min_ratio, max_ratio")
+        if self.role == "metric" and limited:
+            raise ValueError("only a guard takes min, max, min_ratio and max_ratio: add role: guard")
+        if self.role == "guard" and self.min_delta:
+            raise KeyedError("min_delta", "only the role metric takes min_delta: a guard is within its limits or not")
+        _ordered("bounds", self.bounds)
+        _ordered("min", (self.min, self.max))
+        _ordered("min_ratio", (self.min_ratio, self.max_ratio))
+        return self
+
+
+def _ordered(key: str, limits: tuple[float | None, float | None] | None) -> None:
+    low, high = limits or (None, None)
+    if low is not None and high is not None and low > high:
+        raise KeyedError(key, f"the lowest value {low!r} is above the highest {high!r}")
+
+
+class Keep(_Model):
+    """The rule by which a measured trial may become the best."""
+
+    rule: Literal["primary", "pareto", "weighted"] = "primary"
+    """primary: the first metric decides; pareto: none worse, one better; weighted: the sum of weighted gains."""
+
+    weights: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict[str, float])
+    """Rule weighted: a positive weight for every metric of the role metric."""
+
+    simplicity: bool = True
+    """Whether a trial that is equal within `min_delta` and has fewer lines may be kept."""
+
+
+class Sandbox(_Model):
+    """What the trial may see of the machine."""
+
+    minimum: Annotated[Level, Field(strict=False)] = Level.LIMITED
+    """Refuse to run with less confinement than this."""
+
+    network: bool = False
+    """Whether the trial may reach the network."""
+
+    inputs: _Inputs = ()
+    """Files and folders outside the snapshot that the trial may read; relative to the project, absolute or with `~`."""
+
+    env: Annotated[dict[_Variable, _Value], BeforeValidator(shorthand.names)] = Field(
+        default_factory=dict[str, str | None]
+    )
+    """Environment variables; None, or a list of names instead of the mapping, takes the server's value."""
+
+
+class Contract(_Model):
+    """What a session is bound to; a change needs a new session."""
+
+    target: Target
+    """The one file that the agent may edit."""
+
+    readable: _Texts = ("**",)
+    """Patterns of the frozen files that `read_file` shows."""
+
+    evaluate: Evaluate
+    """How a trial is measured."""
+
+    metrics: dict[_Name, Metric]
+    """Metrics by name, in order; the first is the primary one."""
+
+    keep: Keep = Keep()
+    """The rule by which a measured trial may become the best."""
+
+    sandbox: Sandbox = Sandbox()
+    """What the trial may see of the machine."""
+
+    @field_validator("metrics")
+    @classmethod
+    def _has_primary(cls, metrics: dict[str, Metric]) -> dict[str, Metric]:
+        if not metrics:
+            raise ValueError("expected at least one metric, such as {val_bpb: minimize}")
+        first = next(iter(metrics))
+        if metrics[first].role != "metric":
+            raise KeyedError(first, "the first metric is the primary one and cannot be a guard: list a metric first")
+        return metrics
+
+    @field_validator("keep")
+    @classmethod
+    def _weighs_all(cls, keep: Keep, info: ValidationInfo) -> Keep:
+        metrics: dict[str, Metric] | None = info.data.get("metrics")
+        if keep.rule != "weighted" and keep.weights:
+            raise KeyedError("weights", "weights count only with rule: weighted")
+        if keep.rule == "weighted" and metrics is not None:
+            _match_weights(keep.weights, tuple(name for name, metric in metrics.items() if metric.role == "metric"))
+        return keep
+
+    @field_validator("sandbox")
+    @classmethod
+    def _keeps_target(cls, sandbox: Sandbox, info: ValidationInfo) -> Sandbox:
+        target: Target | None = info.data.get("target")
+        if target and any(shorthand.holds(path, target.path) for path in sandbox.inputs):
+            raise KeyedError("inputs", f"an input may not hold the target {target.path!r}")
+        return sandbox
+
+    @property
+    def primary(self) -> str:
+        """Name of the first metric."""
+        return next(iter(self.metrics))
+
+    @property
+    def guards(self) -> dict[str, Metric]:
+        """The metrics of role guard, by name, in order."""
+        return {name: metric for name, metric in self.metrics.items() if metric.role == "guard"}
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the canonical JSON; the order of the metrics counts, that of other keys does not."""
+        dump = self.model_dump(mode="json")
+        dump["metrics"] = list(dump["metrics"].items())
+        return hashlib.sha256(json.dumps(dump, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _match_weights(weights: Mapping[str, float], names: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in weights:
+            raise KeyedError("weights", f"rule weighted needs a weight for {name!r}")
+    for name in weights:
+        if name not in names:
+            raise KeyedError(f"weights.{name}", f"no metric of that name; expected one of: {', '.join(names)}")
+
+
+class Budget(_Model):
+    """The limits of a session; what runs out first ends it. None means no limit."""
+
+    max_experiments: Annotated[int, Field(ge=1, le=1_000_000)] | None = 100
+    """Trials, the baseline not counted."""
+
+    max_wall_clock_hours: Annotated[float, Field(gt=0, le=shorthand.MAX_SECONDS / 3600)] | None = 8.0
+    """Hours of real time since the baseline began."""
+
+    max_cost_usd: Annotated[float, Field(gt=0)] | None = None
+    """Dollars."""
+
+    max_consecutive_crashes: Annotated[int, Field(ge=1, le=1_000_000)] | None = 10
+    """Crashes and timeouts in a row after which the session ends."""
+
+
+class Program(_Model):
+    """A whole `program.md`."""
+
+    contract: Contract
+    """What the session is bound to."""
+
+    budget: Budget
+    """The limits that a new session starts with."""
+
+    policy: str
+    """The Markdown body, for the agent."""
+
+    sha256: str
+    """SHA-256 (hex) of the whole file."""

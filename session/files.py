@@ -1,0 +1,61 @@
+"""Reading and writing single files where someone else may be writing too.
+
+Guarantee: no link is followed, no device or pipe is waited for, and a written file appears whole or not at all.
+Edge: a plain file that another process writes while it is read is read as it is at that moment.
+"""
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from .errors import RefusedError
+
+EDITABLE_BYTES = 1_000_000
+
+
+def read_regular(folder: Path, relative: str, limit: int = EDITABLE_BYTES) -> bytes:
+    """The bytes of a plain file below `folder`.
+
+    Raises:
+        RefusedError: If a part of the path is a link, or the file is missing, hard-linked, special or over `limit` bytes.
+    """
+    try:
+        handle = _open_below(folder, relative)
+    except OSError as fault:
+        raise RefusedError(f"{relative} in the checkout cannot be read: {fault.strerror}.") from None
+    with open(handle, "rb") as file:
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
+            raise RefusedError(
+                f"{relative} in the checkout is not a plain file of its own (hard link, pipe or device)."
+            )
+        if facts.st_size > limit:
+            raise RefusedError(f"{relative} in the checkout has {facts.st_size} bytes; at most {limit} are allowed.")
+        return file.read(limit + 1)
+
+
+def _open_below(folder: Path, relative: str) -> int:
+    *folders, name = relative.split("/")
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in folders:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Put `data` at `path` by renaming a finished file over it; a link there is replaced, never followed."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), mode)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

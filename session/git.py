@@ -1,0 +1,205 @@
+"""Git plumbing through a git directory that Referee owns; the only module that imports GitPython.
+
+Guarantee: no hook, filter, fsmonitor, textconv, signer, editor or alias of the person runs, no replace ref or
+`GIT_*` variable takes effect, nothing is fetched. The owned directory has its own `config` and `HEAD`; objects, refs
+and packed-refs are links to the person's. Only plumbing commands are called, with raw bytes in and out.
+Edge: what the person's own git does to the same refs and objects at the same time is theirs.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from git.cmd import Git as GitPython
+
+from .errors import RepositoryError
+
+_BATCH_HEADER_WORDS = 3  # object id, type, size; a missing object answers with two
+
+_IDENTITY = {
+    "GIT_AUTHOR_NAME": "Referee",
+    "GIT_AUTHOR_EMAIL": "referee@localhost",
+    "GIT_COMMITTER_NAME": "Referee",
+    "GIT_COMMITTER_EMAIL": "referee@localhost",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a tree: mode as git writes it, type, object id, full path from the root of the tree."""
+
+    mode: str
+    type: str
+    oid: str
+    path: str
+
+
+class Git:
+    """One owned git directory over one repository.
+
+    Args:
+        owned: Folder to keep the owned git directory in; made if it is missing.
+        common_dir: The person's git directory with objects and refs.
+
+    Raises:
+        RepositoryError: If the repository stores its refs in a way that cannot be shared (reftable).
+    """
+
+    def __init__(self, owned: Path, common_dir: Path) -> None:
+        self.dir = owned
+        owned.mkdir(parents=True, exist_ok=True)
+        self._client = _client(owned)
+        extensions = self._extensions(common_dir / "config")
+        self.object_format = extensions.get("objectformat", "sha1")
+        if extensions.get("refstorage", "files") != "files":
+            raise RepositoryError(
+                f"{common_dir}: refs are stored as {extensions['refstorage']!r}, which Referee cannot share safely. "
+                "Run `git refs migrate --ref-format=files`."
+            )
+        self._make(common_dir)
+        self._batch: Popen[bytes] | None = None
+
+    def _extensions(self, config: Path) -> dict[str, str]:
+        if not config.is_file():
+            return {}
+        listing = self._run(
+            "config", "--file", str(config), "--no-includes", "--null", "--get-regexp", r"^extensions\.", ok=(0, 1)
+        )
+        pairs = (item.split("\n", 1) for item in listing.decode("utf-8", "replace").split("\0") if "\n" in item)
+        return {key.removeprefix("extensions."): value.lower() for key, value in pairs}
+
+    def _make(self, common_dir: Path) -> None:
+        for name in ("objects", "refs", "packed-refs", "shallow"):
+            link = self.dir / name
+            if not link.is_symlink():
+                link.symlink_to(common_dir / name)
+        version = 1 if self.object_format != "sha1" else 0
+        config = (
+            f"[core]\n\trepositoryformatversion = {version}\n\tbare = true\n\thooksPath = /dev/null\n"
+            "\tfsmonitor = false\n\tlogAllRefUpdates = false\n\tattributesFile = /dev/null\n"
+            "\tfsync = loose-object,reference\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n"
+        )
+        if version:
+            config += f"[extensions]\n\tobjectFormat = {self.object_format}\n"
+        (self.dir / "config").write_text(config, encoding="utf-8")
+        (self.dir / "HEAD").write_text("ref: refs/heads/referee-owned-unborn\n", encoding="utf-8")
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "GIT_DIR": str(self.dir),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_ATTR_NOSYSTEM": "1",
+            "GIT_NO_REPLACE_OBJECTS": "1",
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            "LC_ALL": "C",
+        }
+
+    def _start(self, arguments: Sequence[str], env: Mapping[str, str] | None = None) -> "Popen[bytes]":
+        running = self._client.execute(
+            ["git", *arguments],
+            as_process=True,
+            istream=cast("BinaryIO", PIPE),
+            env=self._environment() | dict(env or {}),
+        )
+        process = running.proc
+        running.proc = None  # its destructor would terminate the process; here the caller waits for it
+        return cast("Popen[bytes]", process)
+
+    def _run(
+        self, *arguments: str, data: bytes = b"", env: Mapping[str, str] | None = None, ok: tuple[int, ...] = (0,)
+    ) -> bytes:
+        process = self._start(arguments, env)
+        out, err = process.communicate(data)
+        if process.returncode not in ok:
+            said = err.decode("utf-8", "replace").strip() or f"exit {process.returncode}"
+            raise RepositoryError(f"git {arguments[0]} failed: {said}")
+        return out
+
+    def _word(self, *arguments: str, data: bytes = b"", env: Mapping[str, str] | None = None) -> str:
+        return self._run(*arguments, data=data, env=env).decode("ascii").strip()
+
+    def resolve(self, name: str) -> str | None:
+        """The object id behind a full ref name or object expression, or None if there is none."""
+        out = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", name, ok=(0, 1, 128))
+        return out.decode("ascii").strip() or None
+
+    def entries(self, tree: str) -> tuple[Entry, ...]:
+        """Every file, link, submodule and folder of a tree, folders before what they hold."""
+        out = self._run("ls-tree", "-r", "-t", "-z", "--full-tree", tree)
+        return tuple(_entry(line) for line in out.split(b"\0") if line)
+
+    def read(self, oid: str) -> bytes:
+        """The raw bytes of an object, from one `cat-file --batch` that stays open.
+
+        Raises:
+            RepositoryError: If the object is not in the repository.
+        """
+        batch = self._batch = self._batch or self._start(["cat-file", "--batch"])
+        stdin, stdout = cast("BinaryIO", batch.stdin), cast("BinaryIO", batch.stdout)
+        stdin.write(oid.encode("ascii") + b"\n")
+        stdin.flush()
+        header = stdout.readline().split()
+        if len(header) != _BATCH_HEADER_WORDS:
+            raise RepositoryError(
+                f"object {oid} is missing from the repository. Fetch it (`git fetch --refetch`) and try again."
+            )
+        data = stdout.read(int(header[2]))
+        stdout.read(1)
+        return data
+
+    def object_id(self, kind: str, data: bytes) -> str:
+        """The id that git gives to these bytes; computed here, so that what git returned can be checked."""
+        return hashlib.new(self.object_format, f"{kind} {len(data)}\0".encode("ascii") + data).hexdigest()
+
+    def write_blob(self, data: bytes) -> str:
+        """Store bytes as a blob, exactly as they are."""
+        return self._word("hash-object", "-w", "--stdin", data=data)
+
+    def write_tree(self, entries: Iterable[tuple[str, str, str, str]]) -> str:
+        """Store one folder, given as (mode, type, oid, name)."""
+        lines = (f"{mode} {kind} {oid}\t{name}\0" for mode, kind, oid, name in entries)
+        return self._word("mktree", "-z", "--missing", data=os.fsencode("".join(lines)))
+
+    def write_commit(self, tree: str, parent: str, message: str, when: int) -> str:
+        """Store a commit by Referee at `when` (seconds since the epoch, UTC), with one parent."""
+        dates = {"GIT_AUTHOR_DATE": f"{when} +0000", "GIT_COMMITTER_DATE": f"{when} +0000"}
+        return self._word("commit-tree", tree, "-p", parent, data=message.encode("utf-8"), env=_IDENTITY | dates)
+
+    def refs(self, *prefixes: str) -> dict[str, str]:
+        """Every ref that has one of these names or lies below it, by full name."""
+        out = self._run("for-each-ref", "--format=%(objectname) %(refname)", *prefixes).decode("utf-8", "replace")
+        return {name: oid for oid, name in (line.split(" ", 1) for line in out.splitlines())}
+
+    def set_refs(self, wanted: Mapping[str, str | None]) -> None:
+        """Point refs at objects, or delete them (None), all together or not at all."""
+        commands = (
+            f"delete {name}\0\0" if oid is None else f"update {name}\0{oid}\0\0" for name, oid in wanted.items()
+        )
+        self._run("update-ref", "--no-deref", "--stdin", "-z", data="".join(commands).encode("utf-8"))
+
+    def close(self) -> None:
+        """End the process that serves `read`."""
+        if self._batch is not None:
+            self._batch.communicate()
+            self._batch = None
+
+
+def _client(folder: Path) -> "GitPython":
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        del os.environ[name]  # before the import: GitPython reads some of them, and inherits all of them
+    from git.cmd import Git as GitPython  # noqa: PLC0415 - costs a tenth of a second that a server's start must not pay
+
+    return GitPython(str(folder))
+
+
+def _entry(line: bytes) -> Entry:
+    facts, path = line.split(b"\t", 1)
+    mode, kind, oid = facts.decode("ascii").split()
+    return Entry(mode, kind, oid, os.fsdecode(path))

@@ -1,0 +1,66 @@
+"""One process holds a session for writing; every other may read beside it."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+from .errors import JournalError
+
+
+class Holder:
+    """The lock of one session, held until `release` or the end of the process, however it ends."""
+
+    def __init__(self, folder: Path, tag: str) -> None:
+        self._lock = _lock(folder)
+        self._folder, self._tag = folder, tag
+
+    def take(self) -> None:
+        """Hold the session.
+
+        Raises:
+            JournalError: If another process does, naming it.
+        """
+        if not _take(self._lock):
+            raise JournalError(
+                f"session {self._tag} is held by pid {_noted(self._folder)}. Reading works; to write, use another --tag."
+            )
+        (self._folder / "holder").write_text(f"{os.getpid()}\n", encoding="ascii")
+
+    def release(self) -> None:
+        """Let others hold it."""
+        self._lock.release()
+
+
+def held_by(folder: Path) -> str:
+    """The pid of the process that holds the session, or an empty text if nobody does."""
+    lock = _lock(folder)
+    if not _take(lock):
+        return _noted(folder)
+    lock.release()
+    return ""
+
+
+def _lock(folder: Path) -> "FileLock":
+    from filelock import FileLock  # noqa: PLC0415 - a server's start must not pay for what only a session needs
+
+    return FileLock(folder / "lock", thread_local=False, is_singleton=False, mode=0o600)
+
+
+def _take(lock: "FileLock") -> bool:
+    from filelock import Timeout  # noqa: PLC0415 - see above
+
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    return True
+
+
+def _noted(folder: Path) -> str:
+    try:
+        return (folder / "holder").read_text(encoding="ascii").strip() or "unknown"
+    except OSError:
+        return "unknown"

@@ -1,0 +1,42 @@
+"""What a person asks of a session that another process holds: whole files that the holder takes in.
+
+Guarantee: a message is taken in exactly once, whatever is killed when: the holder journals its id before it removes the
+file. What is not a message is left alone.
+"""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .files import write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One request: its id, its kind (such as `extend`), and the values that go with it."""
+
+    id: str
+    kind: str
+    data: Mapping[str, Any]
+
+
+def drop(folder: Path, kind: str, data: Mapping[str, Any]) -> None:
+    """Leave a message for the holder of the session."""
+    folder.mkdir(exist_ok=True)
+    name = uuid.uuid4().hex
+    write_whole(folder / f"{name}.json", json.dumps({"id": name, "kind": kind, "data": dict(data)}).encode(), 0o600)
+
+
+def waiting(folder: Path) -> list[tuple[Path, Message]]:
+    """The messages that lie there, oldest first."""
+    found: list[tuple[float, Path, Message]] = []
+    for path in folder.glob("*.json") if folder.is_dir() else ():
+        try:
+            fields = json.loads(path.read_bytes())
+            found.append((path.stat().st_mtime, path, Message(fields["id"], fields["kind"], fields["data"])))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return [(path, message) for _, path, message in sorted(found, key=lambda item: (item[0], item[1].name))]

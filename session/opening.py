@@ -1,0 +1,213 @@
+"""Opening a session: a new one from `program.md` and HEAD, or an existing one after whatever ended its last server.
+
+Guarantee: what cannot carry a session is refused before anything is written to the repository. What a killed server left
+half done is finished or closed here: a torn journal line, a trial that never returned, rows, refs.
+"""
+
+import hashlib
+import os
+from datetime import datetime
+from pathlib import Path
+
+from .. import __version__
+from . import results
+from .command import Resolved, environments, named_files, resolve
+from .contract import Program
+from .errors import RefusedError, RepositoryError
+from .holder import Holder
+from .journal import Journal
+from .pins import Pins, differences
+from .places import PROGRAM, state_root
+from .plan import environment
+from .project import Known, Project, refuse_tag
+from .refs import Refs, refuse_blocked, refuse_checked_out
+from .repository import Base
+from .rows import write_forgotten
+from .session import Ground, Session
+from .snapshot import Snapshot
+from .state import Opened, State, apply, fold
+from .trials import interrupt
+from .watch import Watch
+
+INTEGRITY = "self-reported"
+
+
+def open_session(project: Project, tag: str | None) -> Session:
+    """The session of that tag (or the latest of this contract), opened for writing; a new one if there is none.
+
+    Raises:
+        RefereeError: If the project, its program or its repository cannot carry it, or another process holds it.
+    """
+    known = project.session(tag)
+    return _resume(project, known) if known else _open_new(project, tag)
+
+
+def _resume(project: Project, known: Known) -> Session:
+    _refuse_other_contract(project, known)
+    holder = Holder(known.home, known.tag)
+    holder.take()
+    try:
+        journal = Journal(known.home / "journal.jsonl")
+        state = fold(journal.records)
+        if state is None:
+            raise RepositoryError(f"session {known.tag}: its journal has no opening record. Use another --tag.")
+        refuse_checked_out(project.checkout, known.tag)
+        session = _assemble(project, known.home, holder, journal, state)
+    except BaseException:
+        holder.release()
+        raise
+    _recover(session)
+    return session
+
+
+def _refuse_other_contract(project: Project, known: Known) -> None:
+    if project.program().contract.digest() != known.digest:
+        raise RepositoryError(
+            f"session {known.tag} was opened with another contract than {PROGRAM} states now. "
+            "Put the front matter back, or start a new session with another --tag."
+        )
+
+
+def _assemble(project: Project, home: Path, holder: Holder, journal: Journal, state: State) -> Session:
+    opened = state.opened
+    base = project.base(opened.base)
+    prefix = project.checkout.prefix
+    left_out = frozenset({prefix + opened.target, prefix + PROGRAM})
+    snapshot = Snapshot(home / "snapshot", project.git, base, left_out, project.checkout.common_dir / "lfs" / "objects")
+    found = snapshot.open()
+    watch = Watch(project.checkout, project.git, base)
+    watch.start(prefix + opened.target, named_files(opened.argv, base.by_path, prefix))
+    pins = Pins(tuple(opened.pins))
+    ground = Ground(snapshot, pins, watch, Refs(project.git, project.checkout, opened.tag))
+    session = Session(project, home, holder, journal, state, ground)
+    session.stale_inputs = differences(opened.pins, pins.take())
+    session.report_interference([f"{said} the snapshot; it was rebuilt from git" for said in found])
+    return session
+
+
+def _recover(session: Session) -> None:
+    session.record("resumed", {"pid": os.getpid(), "version": __version__}, sync=False)
+    session.ground.refs.expect(session.state)
+    if session.state.running is not None:
+        interrupt(session, session.state.running, "interrupted: the server ended while it ran")
+    write_forgotten(session)
+    session.settle(look=True)
+
+
+def _open_new(project: Project, tag: str | None) -> Session:
+    program = project.program()
+    tag = tag or project.free_tag(datetime.now().astimezone())
+    refuse_tag(tag)
+    base = project.base(project.repository.head())
+    opened, warnings = _prepare(project, program, base, tag)
+    refuse_blocked(project.git, project.checkout, tag)
+    home = project.home_for(tag)
+    for folder in ("logs", "scratch", "inbox"):
+        (home / folder).mkdir(exist_ok=True, mode=0o700)
+    holder = Holder(home, tag)
+    holder.take()
+    try:
+        return _begin(project, program, home, holder, opened, warnings)
+    except BaseException:
+        holder.release()
+        raise
+
+
+def _begin(
+    project: Project, program: Program, home: Path, holder: Holder, opened: Opened, warnings: list[str]
+) -> Session:
+    journal = Journal(home / "journal.jsonl")
+    blob = project.repository.target_entry(project.base(opened.base), opened.target).oid
+    pins = Pins(tuple(opened.pins)).take()
+    data = {
+        "tag": opened.tag,
+        "base": opened.base,
+        "tree": opened.tree,
+        "target": opened.target,
+        "blob": blob,
+        "contract": opened.contract.model_dump(mode="json"),
+        "contract_digest": opened.contract.digest(),
+        "budget": program.budget.model_dump(mode="json"),
+        "policy_sha256": program.sha256,
+        "results": opened.results,
+        "argv": list(opened.argv),
+        "readable": list(opened.readable),
+        "pins": pins,
+        "env": {name: _sha(value) for name, value in environment(opened, 0).items()},
+        "integrity": opened.integrity,
+        "warnings": warnings,
+        "version": __version__,
+    }
+    record = journal.append("opened", data, sync=True)
+    state = apply(None, record)
+    if state is None:
+        raise RepositoryError("the session could not be opened.")
+    results.exclude(project.checkout.common_dir, f"/{project.checkout.prefix}{opened.results}")
+    session = _assemble(project, home, holder, journal, state)
+    session.settle()
+    return session
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[Opened, list[str]]:
+    contract, checkout = program.contract, project.checkout
+    target = contract.target.path
+    entry = project.repository.target_entry(base, target)
+    project.repository.text(entry.oid, f"target {target}")
+    try:
+        project.repository.checkout_text(target)
+    except RefusedError as fault:
+        raise RepositoryError(f"target {fault}") from None
+    command = resolve(contract.evaluate.command, checkout)
+    warnings = _refuse_dirty(
+        project, base, {checkout.prefix + target, *_named(contract.evaluate.command, command, base, checkout.prefix)}
+    )
+    name = results.choose_name(checkout.project, tag, (path.removeprefix(checkout.prefix) for path in base.by_path))
+    if name is None:
+        raise RepositoryError(
+            f"results.tsv and results-{tag}.tsv both exist already. Use another --tag, or move them away."
+        )
+    inputs = _inputs(project, contract.sandbox.inputs)
+    readable = tuple(dict.fromkeys((*command.readable, *inputs)))
+    pins = dict.fromkeys((command.program, *inputs), "")
+    opened = Opened(tag, base.commit, base.tree, target, contract, name, command.argv, readable, pins, INTEGRITY)
+    return opened, warnings
+
+
+def _named(words: tuple[str, ...], command: Resolved, base: Base, prefix: str) -> set[str]:
+    return named_files(words, base.by_path, prefix) | named_files(command.argv, base.by_path, prefix)
+
+
+def _refuse_dirty(project: Project, base: Base, must_be_clean: set[str]) -> list[str]:
+    dirty = Watch(project.checkout, project.git, base).dirty()
+    wrong = [f"{path} {said}" for path, said in dirty.items() if path in must_be_clean]
+    if wrong:
+        raise RepositoryError(
+            f"not as committed: {', '.join(wrong)}. What is measured is the commit: commit or put back these files first."
+        )
+    program = project.checkout.prefix + PROGRAM
+    return [f"{path} {said}; it is measured as committed" for path, said in dirty.items() if path != program]
+
+
+def _inputs(project: Project, declared: tuple[str, ...]) -> list[str]:
+    paths = [Path(os.path.normpath(project.checkout.project / Path(item).expanduser())) for item in declared]
+    for path in paths:
+        _refuse_input(project, path)
+    return [str(path) for path in (*environments(project.checkout), *paths)]
+
+
+def _refuse_input(project: Project, path: Path) -> None:
+    if not path.exists():
+        raise RepositoryError(f"sandbox.inputs: {path} does not exist. Correct it, or remove it from {PROGRAM}.")
+    real = path.resolve()
+    for what, place in (
+        ("the repository", project.checkout.root),
+        ("its git directory", project.checkout.common_dir),
+        ("Referee's state", state_root()),
+        ("your home", Path.home()),
+    ):
+        if place.resolve().is_relative_to(real):
+            raise RepositoryError(f"sandbox.inputs: {path} holds {what}. Name only what the evaluator reads.")

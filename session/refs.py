@@ -1,0 +1,107 @@
+"""The refs of a session: what they should be by its journal, and putting them right.
+
+Guarantee: after `settle` every ref of the session is what the journal says, and what was found different is returned.
+`refs/referee/<tag>/best` is the truth; the branch follows it, and waits while some worktree has it checked out.
+"""
+
+from collections.abc import Mapping
+
+from .errors import RepositoryError
+from .git import Git
+from .places import Checkout, checked_out_branches
+from .state import State
+
+
+def branch(tag: str) -> str:
+    """Full name of the branch that holds the kept commits."""
+    return f"refs/heads/referee/{tag}"
+
+
+def prefix(tag: str) -> str:
+    """Where the other refs of a session lie."""
+    return f"refs/referee/{tag}"
+
+
+def wanted(state: State) -> dict[str, str]:
+    """Every ref that follows from the state, by full name."""
+    opened, at = state.opened, prefix(state.opened.tag)
+    running = None if state.running is None else state.trials[state.running]
+    refs = {f"{at}/base": opened.base, f"{at}/draft": running.tree if running else state.draft}
+    refs |= {f"{at}/trials/{t.number}": t.commit for t in state.trials.values() if t.commit}
+    refs[f"{at}/best"] = refs[branch(opened.tag)] = state.best_trial.commit if state.best_trial else opened.base
+    return refs
+
+
+def refuse_blocked(git: Git, checkout: Checkout, tag: str) -> None:
+    """Make sure that a new session can have its refs.
+
+    Raises:
+        RepositoryError: If a branch is in the way, or refs of a lost session are.
+    """
+    if git.resolve("refs/heads/referee"):
+        raise RepositoryError(
+            "a branch called 'referee' leaves no room for 'referee/<tag>'. Rename it: `git branch -m referee other-name`."
+        )
+    if git.refs(branch(tag), prefix(tag)):
+        raise RepositoryError(
+            f"refs of a session {tag!r} exist, but its state does not. Use another --tag, or remove them: "
+            f"`git for-each-ref --format='delete %(refname)' {prefix(tag)} {branch(tag)} | git update-ref --stdin`."
+        )
+    refuse_checked_out(checkout, tag)
+
+
+def refuse_checked_out(checkout: Checkout, tag: str) -> None:
+    """Make sure that nobody has the session's branch checked out.
+
+    Raises:
+        RepositoryError: If some worktree has it.
+    """
+    if folder := checked_out_branches(checkout).get(branch(tag)):
+        raise RepositoryError(
+            f"branch referee/{tag} is checked out ({folder}). Check out another branch there, then try again."
+        )
+
+
+class Refs:
+    """The refs of one open session; remembers what it last set, so that a change by hand is noticed."""
+
+    def __init__(self, git: Git, checkout: Checkout, tag: str) -> None:
+        self._git, self._checkout, self._tag = git, checkout, tag
+        self._known: dict[str, str] = {}
+
+    def expect(self, state: State) -> None:
+        """Take the refs for what the state says, except where a killed server may not have moved them yet."""
+        target = wanted(state)
+        own = {t.commit for t in state.trials.values()} | {state.opened.base, *(t.tree for t in state.trials.values())}
+        actual = self._actual()
+        lagging = {
+            name for name in target if actual.get(name) is None or actual[name] in own or name.endswith("/draft")
+        }
+        self._known = {name: actual.get(name, oid) if name in lagging else oid for name, oid in target.items()}
+
+    def settle(self, state: State, *, look: bool) -> list[str]:
+        """Make the refs what the state says. With `look`, read them first and say what was moved by hand."""
+        target = wanted(state)
+        actual = self._actual() if look else self._known
+        moved = self._moved(actual) if look else []
+        changes = {name: oid for name, oid in target.items() if actual.get(name) != oid}
+        changes |= self._strangers(actual, target) if look else {}
+        if branch(self._tag) in changes and branch(self._tag) in checked_out_branches(self._checkout):
+            del changes[branch(self._tag)]
+        if changes:
+            self._git.set_refs(changes)
+        self._known = target
+        return moved
+
+    def _actual(self) -> dict[str, str]:
+        return self._git.refs(branch(self._tag), prefix(self._tag))
+
+    def _moved(self, actual: Mapping[str, str]) -> list[str]:
+        def say(name: str, known: str) -> str:
+            found = actual.get(name)
+            return f"{name} was {f'moved to {found[:7]}' if found else 'deleted'} by hand; put back to {known[:7]}"
+
+        return [say(name, known) for name, known in self._known.items() if actual.get(name) != known]
+
+    def _strangers(self, actual: Mapping[str, str], target: Mapping[str, str]) -> dict[str, None]:
+        return {name: None for name in actual if name not in target and name.startswith(f"{prefix(self._tag)}/")}

@@ -1,0 +1,296 @@
+"""The life of one trial: started and charged, measured and judged, or interrupted.
+
+Guarantee: a trial is charged in the journal, on the disk, before anything of it runs; what the sandbox returns is judged and
+journaled with its commit before any ref follows. A trial that never returned is found at the next start and closed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from ..sandbox.spec import Measurement, TrialSpec
+from . import budget, judge
+from .commits import message
+from .errors import RefusedError
+from .plan import log_path, trial_spec
+from .reply import Reply
+from .rows import checked_words, write_forgotten
+from .session import Session
+from .state import Decision, Trial
+from .view import read_log_lines, show_metrics
+
+_LOG_TAIL = 20
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A trial that is charged and may run: its number, and how many seconds all its runs may take together."""
+
+    number: int
+    seconds: float
+
+
+def refuse_unready(session: Session) -> None:
+    """Make sure that a new trial may begin.
+
+    Raises:
+        RefusedError: If one runs, the budget is used up, or a measured trial waits that may be kept.
+    """
+    session.refuse_running()
+    session.refuse_exhausted()
+    waiting = session.state.undecided
+    if waiting and waiting.may_keep and waiting.blob != session.state.draft:
+        raise RefusedError(
+            f"trial {waiting.number} is {waiting.verdict} and waits for your decision. Call keep or revert first "
+            f'(to keep it, the draft must be what it measured: read_target(revision="{waiting.number}")).'
+        )
+
+
+def measured_before(session: Session) -> Reply | None:
+    """The reply for a draft whose bytes are measured already, uncharged; None if they are not.
+
+    Raises:
+        RefusedError: If the checkout holds an edit of the target that was never taken over.
+    """
+    same = session.state.measured_as(session.state.draft)
+    if same is None or session.state.running is not None:
+        return None
+    _refuse_native_edit(session)
+    reply = trial_reply(session, same)
+    reply.text = f"Measured before as trial {same.number}; nothing was run or charged. {reply.text}"
+    return reply
+
+
+def _refuse_native_edit(session: Session) -> None:
+    try:
+        data = session.project.repository.checkout_text(session.target).encode("utf-8")
+    except RefusedError:
+        return
+    blob = session.project.git.object_id("blob", data)
+    original = session.target_blob("baseline")
+    if blob not in {original, session.state.draft, *(t.blob for t in session.state.trials.values())}:
+        raise RefusedError(
+            f"{session.target} in the checkout differs from the draft and the draft is unchanged. "
+            "Call edit_target(from_checkout=true) or edit the draft."
+        )
+
+
+def begin_baseline(session: Session) -> Begun:
+    """Charge trial 0: the target as it is in the base commit."""
+    return _begin(session, 0, session.target_blob("baseline"), BASELINE)
+
+
+def begin(session: Session, description: str) -> Begun:
+    """Charge the next trial: the draft. What was pending and may not be kept is closed first."""
+    text = checked_words(description)
+    refuse_unready(session)
+    session.close_undecided("next run")
+    write_forgotten(session)
+    return _begin(session, max(session.state.trials) + 1, session.state.draft, text)
+
+
+def _begin(session: Session, number: int, blob: str, description: str) -> Begun:
+    _refuse_changed_ground(session)
+    evaluate = session.contract.evaluate
+    spent = session.state.spent(budget.now())
+    seconds = budget.trial_limit(session.budget, spent, evaluate.timeout * evaluate.repeats)
+    tree = session.project.repository.with_target(session.base, session.target, blob)
+    best = session.state.best_trial
+    session.record(
+        "trial_started",
+        {
+            "trial": number,
+            "blob": blob,
+            "tree": tree,
+            "parent": best.commit if best else session.state.opened.base,
+            "description": description,
+            "limit": seconds,
+        },
+    )
+    session.ground.refs.settle(session.state, look=False)
+    return Begun(number, seconds)
+
+
+def _refuse_changed_ground(session: Session) -> None:
+    if moved := [*session.stale_inputs, *session.ground.pins.moved()]:
+        raise RefusedError(
+            f"{moved[0]} is not what it was when the session opened, so the numbers could not be compared. "
+            "A person must put it back, or open another session with --tag."
+        )
+    if found := session.ground.snapshot.verify():
+        session.report_interference([f"{said} the snapshot; it was rebuilt from git" for said in found])
+        session.ground.snapshot.open()
+
+
+def spec_of(session: Session, begun: Begun, run: int, seconds: float) -> TrialSpec:
+    """What the sandbox is given for one run of a trial."""
+    trial = session.state.trials[begun.number]
+    entry = session.project.repository.target_entry(session.base, session.target)
+    return trial_spec(
+        session.state.opened,
+        session.project.checkout,
+        session.state_home,
+        text=session.text(trial.blob),
+        mode=int(entry.mode, 8) & 0o777,
+        number=begun.number,
+        run=run,
+        seconds=seconds,
+    )
+
+
+def combine(runs: Sequence[Measurement], repeats: int) -> dict[str, Any]:
+    """One measurement from the runs of a trial: the median of each metric, seconds added, the largest memory.
+
+    The first run that is not `ok` decides the outcome; runs that are missing because time ran out make it a timeout.
+    """
+    last = runs[-1]
+    whole = asdict(last)
+    whole["metrics"] = (
+        judge.median_metrics([run.metrics for run in runs]) if last.outcome == "ok" else dict(last.metrics)
+    )
+    whole["seconds"] = sum(run.seconds for run in runs)
+    whole["cpu_seconds"] = sum(run.cpu_seconds for run in runs)
+    whole["peak_memory_bytes"] = max(run.peak_memory_bytes for run in runs)
+    whole["runs"] = [dict(run.metrics) for run in runs]
+    if last.outcome == "ok" and len(runs) < repeats:
+        whole |= {"outcome": "timeout", "reason": f"time ran out after {len(runs)} of {repeats} runs"}
+    return whole
+
+
+def finish(session: Session, number: int, runs: Sequence[Measurement]) -> Reply:
+    """Judge a measured trial and journal it with its commit; the baseline is decided at once."""
+    trial = session.state.trials[number]
+    measured = combine(runs, session.contract.evaluate.repeats)
+    if changed := session.ground.snapshot.verify():
+        session.report_interference([f"{said} the snapshot while trial {number} ran" for said in changed])
+        session.ground.snapshot.open()
+        measured |= {
+            "outcome": "crash",
+            "reason": f"{changed[0]} the snapshot while the trial ran, so it does not count",
+        }
+    session.report_interference(session.ground.watch.interference())
+    if number == 0:
+        return _finish_baseline(session, trial, measured)
+    judgement = _judge(session, trial, measured)
+    _record_measured(session, trial, measured, judgement)
+    session.settle(look=True)
+    return trial_reply(session, trial)
+
+
+def _finish_baseline(session: Session, trial: Trial, measured: Mapping[str, Any]) -> Reply:
+    reason = measured["reason"] or judge.judge_baseline(session.contract, measured["metrics"])
+    if measured["outcome"] != "ok" or reason:
+        session.record("baseline_failed", {"reason": reason, "measurement": measured})
+        session.settle(look=True)
+        raise RefusedError(baseline_failed_text(session))
+    first = judge.Judgement(judge.Verdict.EQUAL, "the baseline", may_keep=True)
+    _record_measured(session, trial, measured, first)
+    session.decide(trial, Decision.KEEP, BASELINE)
+    session.record("row", {"trial": 0, "description": BASELINE, "worded": False})
+    session.settle(look=True)
+    return trial_reply(session, trial)
+
+
+def baseline_failed_text(session: Session) -> str:
+    """Why nothing can be measured, with the end of the log."""
+    tail = "\n".join(read_log_lines(log_path(session.state_home, 0))[-_LOG_TAIL:])
+    return (
+        f"the baseline failed: {session.state.baseline_reason}. The frozen evaluator does not work on the unchanged target, "
+        "so a person must mend it; run_eval tries again.\nEnd of its output (untrusted):\n"
+        f"{tail or '(no output)'}"
+    )
+
+
+def _judge(session: Session, trial: Trial, measured: Mapping[str, Any]) -> judge.Judgement:
+    baseline, best = session.state.baseline, session.state.best_trial
+    if baseline is None or best is None:  # a trial only begins after its baseline was kept
+        raise RefusedError("there is no baseline to compare with. Call run_eval.")
+    record = dict(baseline.metrics)
+    for kept in session.state.kept:
+        record = judge.update_record(session.contract, record, kept.metrics)
+    standing = judge.Standing(baseline.metrics, best.metrics, best.lines, record)
+    candidate = judge.Candidate(measured["outcome"], measured["reason"], measured["metrics"], _lines(session, trial))
+    return judge.judge(session.contract, standing, candidate)
+
+
+def _lines(session: Session, trial: Trial) -> int:
+    return sum(1 for line in session.text(trial.blob).splitlines() if line.strip())
+
+
+def _record_measured(session: Session, trial: Trial, measured: Mapping[str, Any], judged: judge.Judgement) -> None:
+    verdict = judged.verdict.value
+    failed = verdict in {"crash", "timeout"}
+    counted = {} if failed else {n: v for n, v in measured["metrics"].items() if n in session.contract.metrics}
+    session.record(
+        "trial_measured",
+        {
+            "trial": trial.number,
+            "commit": _commit(session, trial, counted, verdict),
+            "measurement": {**measured, "outcome": verdict if failed else measured["outcome"]},
+            "lines": _lines(session, trial),
+            "verdict": verdict,
+            "reason": judged.reason,
+            "may_keep": judged.may_keep,
+        },
+    )
+
+
+def _commit(session: Session, trial: Trial, metrics: Mapping[str, float], verdict: str) -> str:
+    opened = session.state.opened
+    if trial.number == 0:
+        return opened.base
+    text = message(opened, trial.number, trial.description, dict(metrics), verdict, session.journal.head, session.agent)
+    when = int(datetime.fromisoformat(session.journal.records[-1].time).timestamp())
+    return session.project.git.write_commit(trial.tree, trial.parent, text, when)
+
+
+def interrupt(session: Session, number: int, reason: str) -> None:
+    """Close a trial that will never return a measurement; a baseline leaves no trial behind."""
+    trial = session.state.trials[number]
+    if number == 0:
+        session.record("baseline_failed", {"reason": reason})
+    else:
+        seconds = min(trial.limit, max(0.0, session.elapsed() - trial.started))
+        commit = _commit(session, trial, {}, "crash")
+        session.record("trial_interrupted", {"trial": number, "commit": commit, "reason": reason, "seconds": seconds})
+        session.decide(trial, Decision.CRASH, "interrupted")
+        session.record("row", {"trial": number, "description": f"interrupted: {trial.description}", "worded": False})
+    session.settle()
+
+
+def running_reply(session: Session) -> Reply:
+    """What is known of the trial that runs; a trial that has just ended counts as running until it is told."""
+    number = session.state.running
+    if number is None:
+        return Reply("The trial has just ended.", next="run_eval returns it.", facts={"status": "running"})
+    trial = session.state.trials[number]
+    seconds = session.elapsed() - trial.started
+    text = f"Trial {number} ({trial.description}) is running: {seconds:.0f} s of at most {trial.limit:.0f} s."
+    return Reply(text, next="run_eval goes on waiting for it.", facts={"trial": number, "status": "running"})
+
+
+def trial_reply(session: Session, trial: Trial) -> Reply:
+    """What is known of a measured trial, as an answer to the agent."""
+    status = "decided" if trial.decision else "measured"
+    metrics = {name: trial.metrics[name] for name in session.contract.metrics if name in trial.metrics}
+    text = f"Trial {trial.number} ({trial.description}): {trial.verdict}. {show_metrics(metrics, session.contract)}".rstrip()
+    text += f"\n{trial.reason}. Took {trial.seconds:.1f} s."
+    facts = {
+        "trial": trial.number,
+        "status": status,
+        "verdict": trial.verdict,
+        "metrics": metrics,
+        "reason": trial.reason,
+    }
+    if trial.decision:
+        facts["decision"] = str(trial.decision)
+    tail = read_log_lines(log_path(session.state_home, trial.number))[-_LOG_TAIL:] if trial.failed else []
+    return Reply(text, next=_next(trial), facts=facts, untrusted="\n".join(tail))
+
+
+def _next(trial: Trial) -> str:
+    if trial.decision:
+        return "edit_target tries the next idea."
+    return "keep accepts it." if trial.may_keep else "revert goes back to the best."

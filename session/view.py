@@ -1,0 +1,281 @@
+"""What can be read of a project and its session, whoever holds it; nothing here writes.
+
+Guarantee: frozen files and drafts are shown from git objects, never from the checkout; `program.md`'s policy is the one thing
+read from the checkout, because the person may steer with it. Every text is bounded.
+"""
+
+import difflib
+import fnmatch
+from pathlib import Path
+from typing import Any
+
+from . import budget
+from .contract import Budget, Contract
+from .edits import sha256
+from .errors import RefusedError
+from .journal import GENESIS
+from .plan import log_path
+from .project import Project
+from .reply import Reply
+from .repository import Base
+from .results import columns, number, row
+from .state import State, Trial
+
+MAX_CHARS = 30_000
+MAX_LINES = 2_000
+_LESSONS = 20
+
+
+class View:
+    """One project with the state of its session, if there is one.
+
+    Args:
+        project: The project.
+        state: The session's state, or None before the first session.
+        home: The session's state folder, or None.
+        note: A sentence that every reply should carry, such as who holds the session.
+        head: Head of the journal's chain.
+    """
+
+    def __init__(
+        self, project: Project, state: State | None, home: Path | None, note: str = "", head: str = GENESIS
+    ) -> None:
+        self.project, self.home, self.note = project, home, note
+        self._state, self._head = state, head
+
+    @property
+    def head(self) -> str:
+        """Head of the journal's chain: whoever keeps it can prove what came before."""
+        return self._head
+
+    @property
+    def maybe_state(self) -> State | None:
+        """The session's state, or None before the first session."""
+        return self._state
+
+    @property
+    def contract(self) -> Contract:
+        """The contract of the session; before there is one, of `program.md`."""
+        return self._state.opened.contract if self._state else self.project.program().contract
+
+    @property
+    def budget(self) -> Budget:
+        """The limits in force."""
+        return self._state.budget if self._state else self.project.program().budget
+
+    @property
+    def base(self) -> Base:
+        """The frozen commit."""
+        return self.project.base(self._state.opened.base if self._state else self.project.repository.head())
+
+    @property
+    def target(self) -> str:
+        """Path of the target, relative to the project."""
+        return self.contract.target.path
+
+    def target_path(self) -> str:
+        """Path of the target, relative to the repository."""
+        return self.project.checkout.prefix + self.target
+
+    # --- what an agent reads -------------------------------------------------------------------------------------
+
+    def read_file(self, path: str | None, start_line: int, max_lines: int) -> Reply:
+        """A frozen file, or the list of them.
+
+        Raises:
+            RefusedError: If there is no such file, or it is not for the agent.
+        """
+        names = self._readable()
+        if path is None:
+            listing = "\n".join(names)
+            return Reply(_cut(listing), facts={"files": len(names)}, next="read_file(path=...) shows one of them.")
+        if path not in names:
+            raise RefusedError(f"no readable file {path!r} in the base commit.{_nearest(path, names)}")
+        if path == self.target:
+            raise RefusedError(f"{path} is the target, not a frozen file. Call read_target.")
+        data = self.project.git.read(self.base.by_path[self.project.checkout.prefix + path].oid)
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise RefusedError(f"{path} is not text ({len(data)} bytes).") from None
+        return _page(path, text, start_line, max_lines)
+
+    def _readable(self) -> list[str]:
+        prefix = self.project.checkout.prefix
+        names = [
+            e.path.removeprefix(prefix) for e in self.base.entries if e.type == "blob" and e.path.startswith(prefix)
+        ]
+        return [name for name in names if any(_matches(name, pattern) for pattern in self.contract.readable)]
+
+    def target_blob(self, revision: str) -> str:
+        """The blob of the target at a revision: `draft`, `best`, `baseline`, or a trial's number.
+
+        Raises:
+            RefusedError: If there is no such revision.
+        """
+        original = self.project.repository.target_entry(self.base, self.target).oid
+        state = self._state
+        if revision == "baseline" or state is None:
+            return original
+        if revision == "draft":
+            return state.draft
+        if revision == "best":
+            return state.best_trial.blob if state.best_trial else original
+        return self.trial(revision).blob
+
+    def trial(self, number: str | int) -> Trial:
+        """A trial by its number.
+
+        Raises:
+            RefusedError: If there is no such trial.
+        """
+        trials = self._state.trials if self._state else {}
+        if not str(number).isdecimal() or int(number) not in trials:
+            have = f"0 to {max(trials)}" if trials else "none yet"
+            raise RefusedError(f"no trial {number!r}. Expected draft, best, baseline or a trial's number ({have}).")
+        return trials[int(number)]
+
+    def text(self, blob: str) -> str:
+        """A version of the target."""
+        return self.project.repository.text(blob, self.target)
+
+    def read_target(self, revision: str, start_line: int, max_lines: int) -> Reply:
+        """The target at a revision, with its SHA-256."""
+        text = self.text(self.target_blob(revision))
+        reply = _page(f"{self.target} ({revision})", text, start_line, max_lines)
+        reply.facts = {**reply.facts, "sha256": sha256(text)}
+        reply.next = "edit_target changes the draft."
+        return reply
+
+    def read_results(self, last: int, decision: str | None) -> Reply:
+        """The rows so far: baseline and best first, then the last ones."""
+        state = self._state
+        if state is None or not state.rows:
+            return Reply("No rows yet.", next="run_eval measures the baseline.", facts={"rows": []})
+        rows = [t for t in state.rows if decision in {None, t.decision}]
+        first = [t for t in dict.fromkeys(n for n in (0, state.best) if n is not None)]
+        shown = [state.trials[n] for n in first if state.trials[n].row is not None]
+        shown += [t for t in rows[-last:] if t.number not in first] if last else []
+        names = ["trial", *columns(self.contract), "verdict"]
+        lines = [[str(t.number), *row(self.contract, t), t.verdict] for t in shown]
+        text = "\n".join("\t".join(line) for line in [names, *lines])
+        return Reply(
+            _cut(text),
+            facts={"rows": [dict(zip(names, line, strict=True)) for line in lines], "total": len(state.rows)},
+        )
+
+    def read_log(self, trial: int | None, tail_lines: int, pattern: str | None) -> Reply:
+        """The end of a trial's output; `pattern` keeps the lines that contain it, as plain text."""
+        state = self._state
+        numbers = sorted(state.trials) if state else []
+        if state is None or self.home is None or not (numbers or state.baseline_reason):
+            raise RefusedError("no trial has run yet. Call run_eval.")
+        number = (numbers or [0])[-1] if trial is None else trial
+        if number != 0:
+            self.trial(number)
+        lines = read_log_lines(log_path(self.home, number))
+        if pattern is not None:
+            lines = [line for line in lines if pattern.lower() in line.lower()]
+        shown = lines[-tail_lines:] if tail_lines else []
+        text = f"Trial {number}: {len(shown)} of {len(lines)} lines."
+        return Reply(text, untrusted="\n".join(shown)[-MAX_CHARS:], facts={"trial": number})
+
+    def check_budget(self) -> Reply:
+        """What is spent and left of every limit."""
+        facts = self.standing()
+        lines = [
+            f"{key.replace('_', ' ')}: {value}" for key, value in facts["budget"].items() if value not in {None, ""}
+        ]
+        verdict = "You may go on." if facts["continue"] else f"The session is over: {facts['budget']['reason']}."
+        return Reply("\n".join([verdict, *lines]), facts={"reason": facts["budget"]["reason"]})
+
+    def read_program(self) -> Reply:
+        """The policy, and the contract in words."""
+        from .words import describe  # noqa: PLC0415 - words needs View for its types alone
+
+        return Reply(describe(self), next="run_trial tries one idea; read_target shows the target.")
+
+    # --- what every reply carries --------------------------------------------------------------------------------
+
+    def standing(self) -> dict[str, Any]:
+        """Best, baseline, budget, whether to go on, and the head of the journal's chain."""
+        state = self._state
+        spent = state.spent(budget.now()) if state else budget.Spent()
+        check = budget.check(self.budget, spent)
+        over, reason = check.exhausted, check.reason
+        trials = [t.seconds for t in state.trials.values() if t.measured] if state else []
+        mean = sum(trials) / len(trials) if trials else 0.0
+        return {
+            "best": summary(state.best_trial) if state and state.best_trial else None,
+            "baseline": summary(state.baseline) if state and state.baseline else None,
+            "budget": {
+                "experiments_spent": spent.experiments,
+                "experiments_left": check.left.experiments,
+                "seconds_spent": round(spent.seconds, 1),
+                "seconds_left": None if check.left.seconds is None else round(check.left.seconds, 1),
+                "cost_usd_spent": round(spent.cost_usd, 6),
+                "cost_usd_left": check.left.cost_usd,
+                "crashes_in_a_row_left": check.left.consecutive_crashes,
+                "trials_left_estimate": budget.estimate_trials(self.budget, spent, mean),
+                "reason": reason,
+            },
+            "continue": not over,
+        }
+
+
+def summary(trial: Trial) -> dict[str, Any]:
+    """A trial in few words: number, commit, metrics."""
+    return {
+        "trial": trial.number,
+        "commit": trial.commit[:7],
+        "metrics": dict(trial.metrics),
+        "description": trial.description,
+    }
+
+
+def read_log_lines(path: Path) -> list[str]:
+    """The lines of a log, without control characters; empty if there is none."""
+    if not path.is_file():
+        return []
+    text = path.read_bytes().decode("utf-8", "replace")
+    return [printable(line) for line in text.splitlines()]
+
+
+def printable(line: str) -> str:
+    """The line with everything that a terminal or a model could take for more than text replaced."""
+    return "".join(char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in line)
+
+
+def show_metrics(metrics: Any, contract: Contract) -> str:
+    """The contract's metrics as `name value`, separated by commas."""
+    return ", ".join(f"{name} {number(metrics[name])}" for name in contract.metrics if name in metrics)
+
+
+def _page(title: str, text: str, start_line: int, max_lines: int) -> Reply:
+    lines = text.splitlines(keepends=True)
+    part = lines[start_line - 1 : start_line - 1 + max_lines]
+    shown, size = 0, 0
+    while shown < len(part) and size + len(part[shown]) <= MAX_CHARS:
+        size += len(part[shown])
+        shown += 1
+    last = start_line - 1 + shown
+    if part and not shown:
+        raise RefusedError(f"line {start_line} of {title} is longer than {MAX_CHARS} characters and cannot be shown.")
+    more = f" Go on with start_line={last + 1}." if last < len(lines) else ""
+    head = f"{title}: lines {min(start_line, last)} to {last} of {len(lines)}.{more}\n"
+    return Reply(head + "".join(part[:shown]), facts={"lines": len(lines), "content": "".join(part[:shown])})
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_CHARS else text[:MAX_CHARS] + f"\n… {len(text) - MAX_CHARS} more characters"
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return pattern == "**" or fnmatch.fnmatchcase(
+        name, pattern.removesuffix("/") + "/*" if pattern.endswith("/") else pattern
+    )
+
+
+def _nearest(word: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(word, names, n=1)
+    return f" Did you mean {near[0]!r}?" if near else " read_file without a path lists them."
