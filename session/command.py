@@ -69,7 +69,8 @@ def _without_uv(words: tuple[str, ...], project: Path) -> tuple[str, ...]:
     binaries = project / ".venv" / "bin"
     if not rest or rest[0].startswith("-"):
         raise RepositoryError(
-            f"evaluate.command: 'uv run {' '.join(rest[:1])}' is not understood. Name the program itself: .venv/bin/python …"
+            f"evaluate.command: 'uv run {' '.join(rest[:1])}' is not understood. "
+            "Name the program itself: .venv/bin/python …"
         )
     if not binaries.is_dir():
         raise RepositoryError(

@@ -18,7 +18,7 @@ def read_regular(folder: Path, relative: str, limit: int = EDITABLE_BYTES) -> by
     """The bytes of a plain file below `folder`.
 
     Raises:
-        RefusedError: If a part of the path is a link, or the file is missing, hard-linked, special or over `limit` bytes.
+        RefusedError: If a part of the path is a link, or the file is missing, hard-linked, special or too large.
     """
     try:
         handle = _open_below(folder, relative)

@@ -25,7 +25,8 @@ class Holder:
         """
         if not _take(self._lock):
             raise JournalError(
-                f"session {self._tag} is held by pid {_noted(self._folder)}. Reading works; to write, use another --tag."
+                f"session {self._tag} is held by pid {_noted(self._folder)}. "
+                "Reading works; to write, use another --tag."
             )
         (self._folder / "holder").write_text(f"{os.getpid()}\n", encoding="ascii")
 

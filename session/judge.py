@@ -174,15 +174,14 @@ def _simplicity(contract: Contract, standing: Standing, candidate: Candidate, re
 
 
 def _drift(contract: Contract, standing: Standing, metrics: Metrics) -> str:
+    """Why an equal trial is too far behind; rule pareto has looked at every record already."""
     if contract.keep.rule == "weighted":
         return "a weighted gain below 0" if _weighted_gain(contract, standing, metrics)[0] < 0 else ""
-    judged = (
-        _judged(contract) if contract.keep.rule == "pareto" else {contract.primary: contract.metrics[contract.primary]}
-    )
-    for name, metric in judged.items():
-        if _behind_record(metric, metrics[name], standing.record[name]):
-            return f"not within min_delta {show(metric.min_delta)} of the record {name} {show(standing.record[name])}"
-    return ""
+    name = contract.primary
+    metric, record = contract.metrics[name], standing.record[name]
+    if not _behind_record(metric, metrics[name], record):
+        return ""
+    return f"not within min_delta {show(metric.min_delta)} of the record {name} {show(record)}"
 
 
 def _behind_record(metric: Metric, value: float, record: float) -> bool:

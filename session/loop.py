@@ -54,7 +54,7 @@ class Call:
 
 def _shortened(value: object) -> object:
     text = json.dumps(value, default=str)
-    return value if len(text) <= _SHORT else f"({len(text)} characters)"
+    return json.loads(text, parse_constant=str) if len(text) <= _SHORT else f"({len(text)} characters)"
 
 
 class Loop:
@@ -147,9 +147,10 @@ class Loop:
 
     async def _opened(self) -> Session:
         if self._session is None:
+            program = await to_thread.run_sync(lambda: self._found_project().program())
+            await self._launcher.capabilities(program.contract.sandbox.minimum)
             self._session = await to_thread.run_sync(lambda: open_session(self._found_project(), self._tag))
             self._session.agent = self.agent
-            await self._launcher.capabilities(self._session.contract.sandbox.minimum)
         session = self._session
         await to_thread.run_sync(lambda: take_in(session))
         return session

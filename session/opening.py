@@ -1,4 +1,4 @@
-"""Opening a session: a new one from `program.md` and HEAD, or an existing one after whatever ended its last server.
+"""Opening a session: a new one from `program.md` and HEAD, or one whose last server ended, however it did.
 
 Guarantee: what cannot carry a session is refused before anything is written to the repository. What a killed server left
 half done is finished or closed here: a torn journal line, a trial that never returned, rows, refs.
@@ -186,7 +186,8 @@ def _refuse_dirty(project: Project, base: Base, must_be_clean: set[str]) -> list
     wrong = [f"{path} {said}" for path, said in dirty.items() if path in must_be_clean]
     if wrong:
         raise RepositoryError(
-            f"not as committed: {', '.join(wrong)}. What is measured is the commit: commit or put back these files first."
+            f"not as committed: {', '.join(wrong)}. "
+            "What is measured is the commit: commit or put back these files first."
         )
     program = project.checkout.prefix + PROGRAM
     return [f"{path} {said}; it is measured as committed" for path, said in dirty.items() if path != program]

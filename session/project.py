@@ -123,5 +123,6 @@ def refuse_tag(tag: str) -> None:
     wrong = not tag or len(tag) > 64 or not set(tag) <= allowed or not tag[0].isalnum()  # noqa: PLR2004 - said in the message
     if wrong or ".." in tag or tag.endswith((".", ".lock")):
         raise RepositoryError(
-            f"tag {tag!r}: expected up to 64 letters, digits, '-', '_' or single '.', starting with a letter or digit, such as mar8."
+            f"tag {tag!r}: expected up to 64 letters, digits, '-', '_' or single '.', starting with a letter or digit, "
+            "such as mar8."
         )

@@ -40,7 +40,8 @@ def refuse_blocked(git: Git, checkout: Checkout, tag: str) -> None:
     """
     if git.resolve("refs/heads/referee"):
         raise RepositoryError(
-            "a branch called 'referee' leaves no room for 'referee/<tag>'. Rename it: `git branch -m referee other-name`."
+            "a branch called 'referee' leaves no room for 'referee/<tag>'. "
+            "Rename it: `git branch -m referee other-name`."
         )
     if git.refs(branch(tag), prefix(tag)):
         raise RepositoryError(
@@ -84,8 +85,9 @@ class Refs:
         target = wanted(state)
         actual = self._actual() if look else self._known
         moved = self._moved(actual) if look else []
-        changes = {name: oid for name, oid in target.items() if actual.get(name) != oid}
-        changes |= self._strangers(actual, target) if look else {}
+        changes: dict[str, str | None] = {name: oid for name, oid in target.items() if actual.get(name) != oid}
+        if look:
+            changes |= self._strangers(actual, target)
         if branch(self._tag) in changes and branch(self._tag) in checked_out_branches(self._checkout):
             del changes[branch(self._tag)]
         if changes:
@@ -103,5 +105,5 @@ class Refs:
 
         return [say(name, known) for name, known in self._known.items() if actual.get(name) != known]
 
-    def _strangers(self, actual: Mapping[str, str], target: Mapping[str, str]) -> dict[str, None]:
+    def _strangers(self, actual: Mapping[str, str], target: Mapping[str, str]) -> dict[str, str | None]:
         return {name: None for name in actual if name not in target and name.startswith(f"{prefix(self._tag)}/")}

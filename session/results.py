@@ -1,8 +1,9 @@
 """`results.tsv` and `budget.log`: views of the state in the columns that people know.
 
-Guarantee: every decided trial that has its words has one row, in order; the file appears whole or not at all, a link in its place is
-replaced and never followed. The columns are those of Karpathy's autoresearch, with one per metric.
-Edge: the copy in the checkout is a courtesy. If it cannot be written the session goes on; the canonical copy lies in the state.
+Guarantee: every decided trial that has its words has one row, in order; the file appears whole or not at all, a link
+in its place is replaced and never followed. The columns are those of Karpathy's autoresearch, with one per metric.
+Edge: the copy in the checkout is a courtesy. If it cannot be written the session goes on; the canonical copy lies in
+the state.
 """
 
 import csv

@@ -1,7 +1,7 @@
 """An open session: the journal held for writing, and the verbs that change something at once.
 
-Guarantee: a verb either journals its effect and then applies it, or raises and changes nothing. Whatever lies on the disk
-besides the journal (refs, results, draft pin) is derived from it and made right again at every start.
+Guarantee: a verb either journals its effect and then applies it, or raises and changes nothing. Whatever lies on the
+disk besides the journal (refs, results, draft pin) is derived from it and made right again at every start.
 Edge: the methods are not safe to call from two threads at once; `loop` calls them one at a time.
 """
 
@@ -24,7 +24,7 @@ from .results import render, render_budget
 from .snapshot import Snapshot
 from .state import Decision, State, Trial, apply
 from .syntax import check_syntax
-from .view import View, show_metrics
+from .view import View, show_metrics, trial_facts
 from .watch import Watch
 
 
@@ -149,7 +149,7 @@ class Session(View):
         """Change the draft, all or nothing.
 
         Raises:
-            RefusedError: If a trial runs, the budget is used up, the draft is not the expected one, or the change does not fit.
+            RefusedError: If a trial runs, the budget is used up, or the draft or the change is not as it must be.
         """
         self.refuse_running()
         self.refuse_exhausted()
@@ -210,7 +210,7 @@ class Session(View):
         if best and self.state.draft == best.blob:
             return f"the draft is the best already (trial {best.number}). Change it with edit_target."
         if same := self.state.measured_as(self.state.draft):
-            return f"the draft was measured as trial {same.number} and decided: {same.decision}. Change it with edit_target."
+            return f"the draft was measured as trial {same.number}: {same.decision}. Change it with edit_target."
         return "the draft has not been measured. Call run_eval."
 
     def decide(self, trial: Trial, decision: Decision, by: str) -> None:
@@ -249,13 +249,7 @@ class Session(View):
 
     def decided_reply(self, trial: Trial) -> Reply:
         """What was decided about a trial."""
-        said = f"Trial {trial.number}: {trial.decision} ({trial.verdict}). {show_metrics(trial.metrics, self.contract)}".rstrip()
-        facts = {
-            "trial": trial.number,
-            "status": "decided",
-            "verdict": trial.verdict,
-            "decision": str(trial.decision),
-            "metrics": dict(trial.metrics),
-            "reason": trial.reason,
-        }
-        return Reply(said, facts=facts, next="append_result writes its row; edit_target tries the next idea.")
+        numbers = show_metrics(trial.metrics, self.contract)
+        said = f"Trial {trial.number}: {trial.decision} ({trial.verdict}). {numbers}".rstrip()
+        following = "append_result writes its row; edit_target tries the next idea."
+        return Reply(said, facts=trial_facts(trial, self.contract), next=following)

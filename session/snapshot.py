@@ -109,7 +109,7 @@ class Snapshot:
             elif entry.path not in self._left_out:
                 self._write(entry, path)
         for folder, _, _ in os.walk(self.folder):
-            os.chmod(folder, 0o777)  # below a private folder; the trial's own user must be able to add files
+            os.chmod(folder, 0o777)  # noqa: S103 - below a private folder; the trial's own user must be able to add files
 
     def _write(self, entry: Entry, path: Path) -> None:
         oid, data = self._content(entry)

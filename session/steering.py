@@ -1,7 +1,7 @@
 """What a person may do to a session that a server holds, taken in before every call.
 
-Guarantee: a message from the inbox takes effect once; an edit of the policy is journaled; an edit of the contract changes nothing,
-because the session is bound to the one it was opened with.
+Guarantee: a message from the inbox takes effect once; an edit of the policy is journaled; an edit of the contract
+changes nothing, because the session is bound to the one it was opened with.
 """
 
 from . import budget
@@ -9,6 +9,12 @@ from .contract import Budget
 from .errors import ProgramError, RefusedError
 from .inbox import Message, waiting
 from .session import Session
+
+
+_OTHER_CONTRACT = (
+    "program.md states another contract now; this session stays bound to its own. "
+    "A changed contract needs another --tag"
+)
 
 
 def take_in(session: Session) -> None:
@@ -59,10 +65,4 @@ def _notice_policy(session: Session) -> None:
         return
     same = program.contract.digest() == session.state.opened.contract.digest()
     session.record("policy", {"sha256": program.sha256, "contract_unchanged": same}, sync=False)
-    session.note = (
-        ""
-        if same
-        else (
-            "program.md states another contract now; this session stays bound to its own. A changed contract needs another --tag"
-        )
-    )
+    session.note = "" if same else _OTHER_CONTRACT

@@ -1,7 +1,7 @@
 """The life of one trial: started and charged, measured and judged, or interrupted.
 
-Guarantee: a trial is charged in the journal, on the disk, before anything of it runs; what the sandbox returns is judged and
-journaled with its commit before any ref follows. A trial that never returned is found at the next start and closed.
+Guarantee: a trial is charged in the journal, on the disk, before anything of it runs; what the sandbox returns is
+judged and journaled with its commit before any ref follows. What never returned is closed at the next start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from .reply import Reply
 from .rows import checked_words, write_forgotten
 from .session import Session
 from .state import Decision, Trial
-from .view import read_log_lines, show_metrics
+from .view import read_log_lines, show_metrics, trial_facts
 
 _LOG_TAIL = 20
 BASELINE = "baseline"
@@ -197,8 +197,8 @@ def baseline_failed_text(session: Session) -> str:
     """Why nothing can be measured, with the end of the log."""
     tail = "\n".join(read_log_lines(log_path(session.state_home, 0))[-_LOG_TAIL:])
     return (
-        f"the baseline failed: {session.state.baseline_reason}. The frozen evaluator does not work on the unchanged target, "
-        "so a person must mend it; run_eval tries again.\nEnd of its output (untrusted):\n"
+        f"the baseline failed: {session.state.baseline_reason}. The frozen evaluator does not work on the "
+        "unchanged target, so a person must mend it; run_eval tries again.\nEnd of its output (untrusted):\n"
         f"{tail or '(no output)'}"
     )
 
@@ -273,21 +273,12 @@ def running_reply(session: Session) -> Reply:
 
 def trial_reply(session: Session, trial: Trial) -> Reply:
     """What is known of a measured trial, as an answer to the agent."""
-    status = "decided" if trial.decision else "measured"
-    metrics = {name: trial.metrics[name] for name in session.contract.metrics if name in trial.metrics}
-    text = f"Trial {trial.number} ({trial.description}): {trial.verdict}. {show_metrics(metrics, session.contract)}".rstrip()
-    text += f"\n{trial.reason}. Took {trial.seconds:.1f} s."
-    facts = {
-        "trial": trial.number,
-        "status": status,
-        "verdict": trial.verdict,
-        "metrics": metrics,
-        "reason": trial.reason,
-    }
-    if trial.decision:
-        facts["decision"] = str(trial.decision)
+    said = (
+        f"Trial {trial.number} ({trial.description}): {trial.verdict}. {show_metrics(trial.metrics, session.contract)}"
+    )
+    text = f"{said.rstrip()}\n{trial.reason}. Took {trial.seconds:.1f} s."
     tail = read_log_lines(log_path(session.state_home, trial.number))[-_LOG_TAIL:] if trial.failed else []
-    return Reply(text, next=_next(trial), facts=facts, untrusted="\n".join(tail))
+    return Reply(text, next=_next(trial), facts=trial_facts(trial, session.contract), untrusted="\n".join(tail))
 
 
 def _next(trial: Trial) -> str:

@@ -1,7 +1,7 @@
 """What can be read of a project and its session, whoever holds it; nothing here writes.
 
-Guarantee: frozen files and drafts are shown from git objects, never from the checkout; `program.md`'s policy is the one thing
-read from the checkout, because the person may steer with it. Every text is bounded.
+Guarantee: frozen files and drafts are shown from git objects, never from the checkout; `program.md`'s policy is the
+one thing read from the checkout, because the person may steer with it. Every text is bounded.
 """
 
 import difflib
@@ -153,7 +153,7 @@ class View:
         if state is None or not state.rows:
             return Reply("No rows yet.", next="run_eval measures the baseline.", facts={"rows": []})
         rows = [t for t in state.rows if decision in {None, t.decision}]
-        first = [t for t in dict.fromkeys(n for n in (0, state.best) if n is not None)]
+        first = list(dict.fromkeys(n for n in (0, state.best) if n is not None))
         shown = [state.trials[n] for n in first if state.trials[n].row is not None]
         shown += [t for t in rows[-last:] if t.number not in first] if last else []
         names = ["trial", *columns(self.contract), "verdict"]
@@ -233,6 +233,18 @@ def summary(trial: Trial) -> dict[str, Any]:
     }
 
 
+def trial_facts(trial: Trial, contract: Contract) -> dict[str, Any]:
+    """What a reply says of a measured trial, as facts."""
+    facts = {
+        "trial": trial.number,
+        "status": "decided" if trial.decision else "measured",
+        "verdict": trial.verdict,
+        "metrics": {name: trial.metrics[name] for name in contract.metrics if name in trial.metrics},
+        "reason": trial.reason,
+    }
+    return facts | ({"decision": str(trial.decision)} if trial.decision else {})
+
+
 def read_log_lines(path: Path) -> list[str]:
     """The lines of a log, without control characters; empty if there is none."""
     if not path.is_file():
@@ -263,7 +275,7 @@ def _page(title: str, text: str, start_line: int, max_lines: int) -> Reply:
         raise RefusedError(f"line {start_line} of {title} is longer than {MAX_CHARS} characters and cannot be shown.")
     more = f" Go on with start_line={last + 1}." if last < len(lines) else ""
     head = f"{title}: lines {min(start_line, last)} to {last} of {len(lines)}.{more}\n"
-    return Reply(head + "".join(part[:shown]), facts={"lines": len(lines), "content": "".join(part[:shown])})
+    return Reply(head + "".join(part[:shown]), facts={"lines": len(lines)})
 
 
 def _cut(text: str) -> str:

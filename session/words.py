@@ -3,7 +3,7 @@
 from ..sandbox.spec import Level
 from .contract import Contract, Metric
 from .errors import ProgramError
-from .judge import show
+from .numbers import show
 from .results import number
 from .view import MAX_CHARS, View
 
@@ -14,7 +14,7 @@ _RULES = {
     "weighted": "the weighted sum of relative gains decides",
 }
 _INTEGRITY = {
-    "self-reported": "the command runs target and evaluator together, so the number is as honest as the code that prints it"
+    "self-reported": "the command runs target and evaluator together; the number is as honest as the code behind it"
 }
 
 
@@ -47,7 +47,7 @@ def _simplicity(contract: Contract) -> str:
 
 
 def _metric(metric: Metric) -> str:
-    parts = [metric.goal]
+    parts: list[str] = [metric.goal]
     if metric.min_delta:
         parts.append(f"a gain counts from {show(metric.min_delta)}")
     if metric.bounds:

@@ -26,7 +26,10 @@ async def run(loop: Loop, call: Call, given: AppendResult) -> Answer:
 
 TOOL = Tool(
     name="append_result",
-    description="Write the decided trial's row of results.tsv, with your words, a lesson and the cost. Metrics and status are filled in.",
+    description=(
+        "Write the decided trial's row of results.tsv, with your words, a lesson and the cost. "
+        "Metrics and status are filled in."
+    ),
     arguments=AppendResult,
     run=run,
     fields=("trial", "status", "decision"),

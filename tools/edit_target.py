@@ -36,7 +36,10 @@ async def run(loop: Loop, call: Call, given: EditTarget) -> Answer:
 
 TOOL = Tool(
     name="edit_target",
-    description="Edit the draft of the target: by replacements, as a whole, or from the checkout. Returns the diff. Then call run_eval.",
+    description=(
+        "Edit the draft of the target: by replacements, as a whole, or from the checkout. Returns the diff. "
+        "Then call run_eval."
+    ),
     arguments=EditTarget,
     run=run,
     fields=("sha256", "diff", "warning"),

@@ -31,7 +31,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "total": {"type": "integer"},
 }
 
-TRIAL = ("trial", "status", "verdict", "decision", "metrics", "reason")
+TRIAL = ("trial", "status", "verdict", "decision", "metrics", "reason", "sha256")
 
 
 def output_schema(fields: Iterable[str]) -> dict[str, Any]:

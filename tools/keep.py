@@ -12,7 +12,9 @@ async def run(loop: Loop, call: Call, _: NoArguments) -> Answer:
 
 TOOL = Tool(
     name="keep",
-    description="Accept the measured trial as the new best and commit it. Refused, with the reason, unless the rule allows it.",
+    description=(
+        "Accept the measured trial as the new best and commit it. Refused, with the reason, unless the rule allows it."
+    ),
     arguments=NoArguments,
     run=run,
     fields=TRIAL,

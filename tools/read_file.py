@@ -26,7 +26,10 @@ async def run(loop: Loop, call: Call, given: ReadFile) -> Answer:
 
 TOOL = Tool(
     name="read_file",
-    description="Read a frozen file of the project (evaluator, helpers, docs), or list them all. Nothing but the target can be changed.",
+    description=(
+        "Read a frozen file of the project (evaluator, helpers, docs), or list them all. "
+        "Nothing but the target can be changed."
+    ),
     arguments=ReadFile,
     run=run,
     fields=("lines", "files"),

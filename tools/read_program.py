@@ -11,7 +11,9 @@ async def run(loop: Loop, call: Call, _: NoArguments) -> Answer:
 
 TOOL = Tool(
     name="read_program",
-    description="Read this first: what to improve, the rules, the metric and its direction, budget, best, lessons so far.",
+    description=(
+        "Read this first: what to improve, the rules, the metric and its direction, budget, best, lessons so far."
+    ),
     arguments=NoArguments,
     run=run,
     read_only=True,

@@ -26,7 +26,9 @@ async def run(loop: Loop, call: Call, given: ReadTarget) -> Answer:
 
 TOOL = Tool(
     name="read_target",
-    description="Read the one file that you may edit: the draft, the best so far, the baseline, or any trial's version.",
+    description=(
+        "Read the one file that you may edit: the draft, the best so far, the baseline, or any trial's version."
+    ),
     arguments=ReadTarget,
     run=run,
     fields=("lines", "sha256"),

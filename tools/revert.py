@@ -19,9 +19,12 @@ async def run(loop: Loop, call: Call, given: Revert) -> Answer:
 
 TOOL = Tool(
     name="revert",
-    description="Set the draft back to the best or to an earlier trial; a measured, undecided trial is closed as discard or crash.",
+    description=(
+        "Set the draft back to the best or to an earlier trial; "
+        "a measured, undecided trial is closed as discard or crash."
+    ),
     arguments=Revert,
     run=run,
-    fields=(*TRIAL, "sha256"),
+    fields=TRIAL,
     idempotent=True,
 )

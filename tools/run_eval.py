@@ -29,8 +29,8 @@ async def run(loop: Loop, call: Call, given: RunEval) -> Answer:
 TOOL = Tool(
     name="run_eval",
     description=(
-        "Measure the draft with the frozen evaluator and get the verdict. The first call measures the baseline. While status is "
-        '"running", call it again: it attaches to the same trial. Then call keep or revert.'
+        "Measure the draft with the frozen evaluator and get the verdict. The first call measures the baseline. "
+        'While status is "running", call it again: it attaches to the same trial. Then call keep or revert.'
     ),
     arguments=RunEval,
     run=run,

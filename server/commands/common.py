@@ -6,7 +6,8 @@ from pathlib import Path
 
 def add_repo(parser: argparse.ArgumentParser) -> None:
     """`--repo DIR`: the folder of `program.md`."""
-    parser.add_argument("--repo", type=Path, default=Path(), metavar="DIR", help="the folder of program.md (default: here)")
+    help_text = "the folder of program.md (default: here)"
+    parser.add_argument("--repo", type=Path, default=Path(), metavar="DIR", help=help_text)
 
 
 def add_tag(parser: argparse.ArgumentParser) -> None:

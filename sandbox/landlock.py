@@ -1,0 +1,184 @@
+"""The backend for machines without namespaces, default containers above all: Landlock and a system call filter.
+
+Guarantee: files outside the allow-list can be neither read nor written; no socket can be made without network;
+processes outside cannot be signalled (kernel 6.12) or traced; as root the trial becomes a user nobody else is.
+Edge: other processes' names can be seen; where nothing can be mounted, an ordinary user's trial can change modes
+and times of that user's files, and has no shared memory.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import copies, kernel, overlay, seccomp, view
+from .draft import inputs_below
+from .errors import SandboxError
+from .scratch import Folder, reachable
+from .spec import TrialSpec
+from .world import World, environment
+
+# Rights and the version that brought them: include/uapi/linux/landlock.h and its documentation, Linux 6.12.
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+_MAKE_CHAR, _MAKE_BLOCK, _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 6, 1 << 11, 1 << 13, 1 << 14, 1 << 15
+_FIRST_RIGHTS = (1 << 13) - 1
+_TCP = 0b11
+_SCOPES = 0b11
+_READ = _EXECUTE | _READ_FILE | _READ_DIR
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where the C library puts semaphores
+_OWN = ("tmp", "home", "out")
+_TRUNCATE_ABI, _TCP_ABI, _SCOPE_ABI = 3, 4, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a Landlock version can handle, and the size of its attribute structure."""
+
+    files: int
+    network: int
+    scoped: int
+    size: int
+
+
+def rights(abi: int) -> Rights:
+    """Return the rights of a Landlock version; later ones than known are treated as the last known."""
+    files = _FIRST_RIGHTS
+    for since, right in ((2, _REFER), (_TRUNCATE_ABI, _TRUNCATE), (5, _IOCTL_DEV)):
+        files |= right if abi >= since else 0
+    network = _TCP if abi >= _TCP_ABI else 0
+    scoped = _SCOPES if abi >= _SCOPE_ABI else 0
+    return Rights(files, network, scoped, 8 * (1 + (abi >= _TCP_ABI) + (abi >= _SCOPE_ABI)))
+
+
+def missing() -> str:
+    """Say what this backend lacks on this machine at first sight; an empty text if nothing."""
+    if kernel.landlock_abi() == 0:
+        return "the kernel has no Landlock (needs Linux 5.13, with landlock in the lsm= list)"
+    return ""
+
+
+def build_mounted(spec: TrialSpec, folder: Folder) -> World:
+    """Build the world of one trial with the project mounted at its own path, where the trial's user can reach that.
+
+    Raises:
+        SandboxError: the machine does not allow it.
+    """
+    try:
+        kernel.private_mounts()
+    except OSError as error:
+        raise SandboxError(f"no private mounts: {error}") from error
+    if folder.owner is not None and not reachable(spec.root):
+        return build_copy(spec, folder)
+    project = overlay.mount(spec, folder)
+
+    def enter() -> None:
+        _mount_view(spec, folder, project.merged)
+        _confine(spec, folder, spec.root, shared_memory=True)
+
+    return _world(spec, spec, folder, enter, project.touched)
+
+
+def build_copy(spec: TrialSpec, folder: Folder) -> World:
+    """Build it without any mount."""
+    project = copies.make(spec, folder)
+    there = copies.moved(spec, project)
+
+    def enter() -> None:
+        _confine(there, folder, project.path, shared_memory=folder.owner is not None)
+
+    return _world(spec, there, folder, enter, project.touched)
+
+
+def _world(
+    spec: TrialSpec,
+    there: TrialSpec,
+    folder: Folder,
+    enter: Callable[[], None],
+    touched: Callable[[], tuple[str, ...]],
+) -> World:
+    def clean() -> tuple[str, ...]:
+        if folder.owner is not None:
+            remove_shared_memory(folder.owner)
+        return touched()
+
+    return World(there.argv, environment(spec, copies.places(spec, folder)), (), enter, clean)
+
+
+def _mount_view(spec: TrialSpec, folder: Folder, merged: str) -> None:
+    """Put the project at the repository's own path and make all but it and the trial's folders read-only.
+
+    Holds for this process and its children alone. Landlock grants a right to all below a folder, mounts included:
+    inputs inside the project stay read-only by their mount.
+    """
+    kernel.unshare(kernel.CLONE_NEWNS)
+    kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
+    kernel.set_read_only("/", recursive=True)
+    kernel.mount("tmpfs", _SHARED_MEMORY, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=1777,size=50%")
+    # Taken now: once the project is mounted, the inputs inside it cannot be named any more.
+    inputs = [(relative, os.open(Path(spec.root, relative), os.O_PATH)) for relative in inputs_below(spec)]
+    own = [(folder.part(name),) * 2 for name in _OWN]
+    for source, place in [*own, (merged, spec.root)]:
+        kernel.mount(source, place, "", kernel.MS_BIND)
+        kernel.set_writable(place)
+    for relative, source in inputs:
+        kernel.mount(f"/proc/self/fd/{source}", str(Path(spec.root, relative)), "", kernel.MS_BIND | kernel.MS_REC)
+
+
+def _confine(spec: TrialSpec, folder: Folder, project: str, *, shared_memory: bool) -> None:
+    """Give everything up, in the order in which it is still possible."""
+    abi = kernel.landlock_abi()
+    able = rights(abi)
+    os.chdir(spec.cwd)
+    kernel.no_new_privileges()
+    ruleset = kernel.landlock_ruleset(able.files, 0 if spec.network else able.network, able.scoped, able.size)
+    for path, wanted in _allowed(spec, folder, project, able.files, shared_memory=shared_memory):
+        _allow(ruleset, path, wanted)
+    if folder.owner is not None:
+        os.setgroups([])
+        os.setresgid(folder.owner, folder.owner, folder.owner)
+        os.setresuid(folder.owner, folder.owner, folder.owner)
+    kernel.die_with_parent(signal.SIGKILL)
+    kernel.landlock_enforce(ruleset)
+    os.close(ruleset)
+    if not os.access(spec.argv[0], os.X_OK):
+        raise SandboxError("the trial's user cannot reach it; install it outside of root's home, or install bubblewrap")
+    also = () if abi >= _TRUNCATE_ABI else ("truncate",)
+    kernel.install_filter(seccomp.build("internet" if spec.network else "none", also=also))
+
+
+def _allowed(
+    spec: TrialSpec, folder: Folder, project: str, able: int, *, shared_memory: bool
+) -> Iterator[tuple[str, int]]:
+    every = able & ~(_MAKE_CHAR | _MAKE_BLOCK | _IOCTL_DEV)
+    for path in (*view.SYSTEM, "/proc", *spec.readable):
+        yield path, _READ
+    for name in _DEVICES:
+        yield f"/dev/{name}", able & (_READ_FILE | _WRITE_FILE | _TRUNCATE | _IOCTL_DEV)
+    for path in (project, *(folder.part(name) for name in _OWN)):
+        yield path, every
+    if shared_memory:
+        yield _SHARED_MEMORY, every & ~_EXECUTE
+
+
+def _allow(ruleset: int, path: str, wanted: int) -> None:
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        only = (
+            wanted if Path(path).is_dir() else wanted & (_EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV)
+        )
+        kernel.landlock_allow(ruleset, descriptor, only)
+    finally:
+        os.close(descriptor)
+
+
+def remove_shared_memory(owner: int) -> None:
+    """Remove what a user that existed for one trial alone left in shared memory."""
+    with os.scandir(_SHARED_MEMORY) as entries:
+        left = [entry.path for entry in entries if entry.stat(follow_symlinks=False).st_uid == owner]
+    for path in left:
+        Path(path).unlink(missing_ok=True)

@@ -1,0 +1,128 @@
+"""The project as a throw-away overlay: snapshot, then the draft, then whatever the trial writes.
+
+Guarantee: the snapshot is never written; what the trial changed, hid or replaced of it is found in the upper
+layer after everything is dead. Opening a frozen file for writing counts as changing it, because the kernel
+copies it up then. Folders that were only copied up, and every new file, are fine.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import draft, kernel, limits
+from .errors import SandboxError
+from .scratch import Folder
+from .spec import TrialSpec
+
+MOST_NAMED = 20
+_OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A mounted overlay.
+
+    Attributes:
+        merged: Where the project is mounted in this process's namespace.
+        upper: The layer that receives the trial's writes.
+        snapshot: The frozen tree.
+        target: The one path that the trial may change, relative to the tree.
+    """
+
+    merged: str
+    upper: str
+    snapshot: str
+    target: str
+
+    def touched(self) -> tuple[str, ...]:
+        """Return the frozen paths that were changed, at most `MOST_NAMED`, sorted."""
+        kernel.detach(self.merged)
+        found: list[str] = []
+        for path in _frozen_changes(self):
+            found.append(path)
+            if len(found) == MOST_NAMED:
+                break
+        return tuple(sorted(found))
+
+
+def mount(spec: TrialSpec, folder: Folder) -> Project:
+    """Mount the project; this process must be in its own mount namespace.
+
+    Raises:
+        SandboxError: neither the disk nor memory can carry the upper layer.
+    """
+    draft.write_target(spec, folder, folder.part("draft"))
+    draft.write_mount_points(spec, folder.part("draft"))
+    Path(folder.part("lower")).symlink_to(spec.snapshot)
+    Path(folder.part("merged")).mkdir()
+    base = "."
+    try:
+        _mount_on(base, folder)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}:
+            raise SandboxError(f"the project could not be overlaid: {error}") from error
+        # The file system of the state folder cannot carry an upper layer (it may be an overlay itself).
+        base = "memory"
+        Path(folder.part(base)).mkdir()
+        size = limits.shared_memory_bytes()
+        kernel.mount("tmpfs", folder.part(base), "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"size={size}")
+        _mount_on(base, folder)
+    return Project(folder.part("merged"), folder.part(base, "upper"), spec.snapshot, draft.checked_target(spec))
+
+
+def _mount_on(base: str, folder: Folder) -> None:
+    for name in ("upper", "work"):
+        Path(folder.part(base, name)).mkdir()
+    Path(folder.part(base, "upper")).chmod(0o777)
+    options = f"lowerdir=draft:lower,upperdir={base}/upper,workdir={base}/work"
+    options += ",redirect_dir=off" if os.geteuid() == 0 else ",userxattr"
+    here = Path.cwd()
+    os.chdir(folder.path)
+    try:
+        # Relative names: no character of a person's paths can end an option.
+        kernel.mount("overlay", "merged", "overlay", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+    finally:
+        os.chdir(here)
+
+
+def _frozen_changes(project: Project) -> Iterator[str]:
+    waiting = [""]
+    while waiting:
+        relative = waiting.pop()
+        for name, status in _entries(str(Path(project.upper, relative))):
+            path = f"{relative}/{name}" if relative else name
+            if path == project.target:
+                continue
+            if _hides(project, path, status):
+                yield path
+            elif stat.S_ISDIR(status.st_mode) and Path(project.snapshot, path).is_dir():
+                waiting.append(path)
+
+
+def _entries(folder: str) -> list[tuple[str, os.stat_result]]:
+    """List a folder of the upper layer that may be closed; its parents are known to be folders."""
+    Path(folder).chmod(0o700)
+    with os.scandir(folder) as entries:
+        return [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+
+
+def _hides(project: Project, path: str, status: os.stat_result) -> bool:
+    """Whether this entry of the upper layer stands before a frozen file."""
+    frozen = Path(project.snapshot, path)
+    if frozen.is_symlink() or frozen.is_file():
+        return True
+    if not frozen.is_dir() or (stat.S_ISDIR(status.st_mode) and not _opaque(project.upper, path)):
+        return False
+    return any(files for _, _, files in os.walk(frozen))
+
+
+def _opaque(upper: str, relative: str) -> bool:
+    for name in _OPAQUE:
+        with suppress(OSError):
+            if os.getxattr(str(Path(upper, relative)), name, follow_symlinks=False) in {b"y", b"x"}:
+                return True
+    return False

@@ -1,0 +1,121 @@
+"""Start one command and prove that everything it started is dead.
+
+Guarantee of `kill_all`: when it returns, this process has no descendant left. It must be a child subreaper, so
+that orphans become its children; the end of a process namespace's first process is the end of them all.
+"""
+
+import os
+import select
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from . import kernel
+from .errors import SandboxError
+from .world import World
+
+_PATIENCE = 20.0
+_PAUSE_MS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A started command: its process and the reading ends of its output."""
+
+    pid: int
+    watch: int
+    stdout: int
+    stderr: int
+
+
+def start(world: World, owner: int | None) -> Running:
+    """Start `world.argv` with no input, two output pipes and no descriptor beyond those it keeps.
+
+    Raises:
+        SandboxError: the world could not be entered, or its program not be executed.
+    """
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    fault_read, fault_write = os.pipe()
+    if owner is not None:
+        for descriptor in (out_write, err_write):
+            os.fchown(descriptor, owner, owner)
+    pid = os.fork()
+    if pid == 0:
+        _become(world, out_write, err_write, fault_write)
+    for descriptor in (out_write, err_write, fault_write):
+        os.close(descriptor)
+    with open(fault_read, encoding="utf-8", errors="replace") as faults:
+        fault = faults.read()
+    if fault:
+        raise SandboxError(fault)
+    for descriptor in (out_read, err_read):
+        os.set_blocking(descriptor, False)
+    return Running(pid, os.pidfd_open(pid), out_read, err_read)
+
+
+def _become(world: World, out: int, err: int, fault: int) -> NoReturn:
+    """Turn the forked child into the command."""
+    message = "unexpected fault, see standard error"
+    try:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDONLY)
+        for source, place in ((null, 0), (out, 1), (err, 2)):
+            os.dup2(source, place, inheritable=True)
+        kernel.close_on_exec_from(3)
+        for descriptor in world.keep:
+            os.set_inheritable(descriptor, True)  # noqa: FBT003 - it takes no keyword
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(number, signal.SIG_DFL)
+        world.enter()
+        os.execve(world.argv[0], world.argv, world.env)  # noqa: S606 - no shell is wanted
+    except (OSError, SandboxError, ValueError) as error:
+        message = str(error)
+    finally:
+        # Reached only if the command did not take this process over.
+        os.write(fault, f"{world.argv[0]} could not be started: {message}".encode("utf-8", "replace"))
+        os._exit(127)
+
+
+def kill_all(seconds: float = _PATIENCE, spare: frozenset[int] = frozenset()) -> dict[int, int]:
+    """Kill every descendant and wait until none is left; return the wait status of each child by pid.
+
+    Children in `spare` and their descendants are left alone.
+
+    Raises:
+        SandboxError: something was still alive after `seconds`.
+    """
+    ended: dict[int, int] = {}
+    limit = time.monotonic() + seconds
+    while living := _living(spare):
+        if time.monotonic() > limit:
+            alive = ", ".join(str(child) for child in living)
+            raise SandboxError(f"the trial could not be proven dead within {seconds:g} s; still alive: {alive}")
+        for child in living:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        if not _reap(living, ended):
+            select.poll().poll(_PAUSE_MS)
+    return ended
+
+
+def _living(spare: frozenset[int]) -> list[int]:
+    return [child for child in children() if child not in spare]
+
+
+def _reap(living: list[int], ended: dict[int, int]) -> bool:
+    """Collect those that have ended; True if there was any."""
+    before = len(ended)
+    for child in living:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            ended[pid] = status
+    return len(ended) > before
+
+
+def children() -> list[int]:
+    """Return the direct children of this process, those that ended and were not collected included."""
+    return [int(pid) for pid in Path("/proc/self/task", str(os.getpid()), "children").read_text("ascii").split()]

@@ -1,0 +1,85 @@
+"""From the end of a run to its outcome: what was touched, how it ended, and which metrics it left."""
+
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+from . import output
+from .scratch import Folder
+from .spec import Measurement, Outcome, TrialSpec
+from .watch import Ending
+
+LARGEST_FILE = 1024 * 1024
+_FILES = ("metrics.json", "results/metrics.json", "results/correct.json", "results/reward.json", "results/reward.txt")
+
+
+def judged(spec: TrialSpec, folder: Folder, run: Measurement, ending: Ending, stdout: bytes) -> Measurement:
+    """Return the measurement with its outcome, reason and metrics; nothing of the trial may be alive."""
+    outcome, reason = _failure(spec, run, ending)
+    if reason:
+        return replace(run, outcome=outcome, reason=reason)
+    try:
+        files = {name: data for name in _FILES if (data := read_back(folder.part("out"), name)) is not None}
+        metrics = output.read(stdout, files, spec.metrics, _measured(run))
+    except output.OutputError as error:
+        return replace(run, outcome="crash", reason=str(error))
+    return replace(run, metrics=metrics)
+
+
+def _failure(spec: TrialSpec, run: Measurement, ending: Ending) -> tuple[Outcome, str]:
+    limits = spec.limits
+    if run.touched:
+        more = f" (and {len(run.touched) - 1} more)" if len(run.touched) > 1 else ""
+        return "crash", f"the trial changed the frozen file {run.touched[0]!r}{more}; only {spec.target!r} may change"
+    if ending == "output":
+        return "crash", (
+            f"the trial wrote more output than allowed: {run.output_bytes} bytes seen, "
+            f"output_bytes is {limits.output_bytes}; it was killed"
+        )
+    if ending == "deadline":
+        return "timeout", f"the trial was killed at its time limit of {limits.wall_seconds:g} s"
+    if run.signal:
+        return "crash", f"the command was ended by {run.signal}"
+    if run.exit_code:
+        return "crash", f"the command ended with exit code {run.exit_code}"
+    return "ok", ""
+
+
+def _measured(run: Measurement) -> dict[str, float]:
+    return {
+        "wall_seconds": run.seconds,
+        "cpu_seconds": run.cpu_seconds,
+        "peak_memory_gb": run.peak_memory_bytes / 1e9,
+    }
+
+
+def read_back(folder: str, name: str) -> bytes | None:
+    """Return a file that the trial left, or None if there is none.
+
+    Raises:
+        OutputError: it is a link, a device, shared with another name, or too large.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    parent = str(Path(folder, name).parent)
+    try:
+        top = os.open(parent, flags | os.O_DIRECTORY)
+    except OSError:
+        return None
+    try:
+        descriptor = os.open(Path(name).name, flags, dir_fd=top)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise output.OutputError(f"{name} cannot be read: {error.strerror}; expected a plain file") from error
+    finally:
+        os.close(top)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        os.close(descriptor)
+        raise output.OutputError(f"{name} is not a plain file of its own")
+    with open(descriptor, "rb") as file:
+        data = file.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise output.OutputError(f"{name} is larger than {LARGEST_FILE} bytes")
+    return data

@@ -1,0 +1,71 @@
+"""What a backend builds around one trial, and the environment that every trial gets."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .spec import TrialSpec
+
+_USER = "trial"
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the trial finds its own folders, as the trial sees them."""
+
+    home: str
+    tmp: str
+    out: str
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One trial, ready to be started.
+
+    Attributes:
+        argv: What to execute.
+        env: Its environment.
+        keep: Descriptors that it inherits besides the standard three.
+        enter: Runs in the forked child just before it executes `argv`; raises OSError or SandboxError.
+        touched: After everything is dead: the frozen paths that were changed.
+        fault: After the end: why the world itself could not be set up, or an empty text.
+        shells: Whether the backend reports a signal the way shells do, as exit code 128 + number.
+    """
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    keep: tuple[int, ...]
+    enter: Callable[[], None]
+    touched: Callable[[], tuple[str, ...]]
+    fault: Callable[[], str] = str
+    shells: bool = False
+
+
+def environment(spec: TrialSpec, places: Places) -> dict[str, str]:
+    """Return the whole environment of a trial; what the sandbox fixes wins over `spec.env`."""
+    defaults = {"PATH": _PATH, "USER": _USER, "LOGNAME": _USER}
+    fixed = {
+        "HOME": places.home,
+        "TMPDIR": places.tmp,
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONHASHSEED": "0",
+        "PYTHONPYCACHEPREFIX": f"{places.out}/pycache",
+        "REFEREE_METRICS": f"{places.out}/metrics.json",
+        "REFEREE_RESULTS": f"{places.out}/results",
+    }
+    return defaults | dict(spec.env) | fixed
+
+
+def real_home() -> str | None:
+    """Return the home folder that the trial must not see, or None where there is none to speak of."""
+    home = os.path.normpath(os.environ.get("HOME") or "/")
+    return home if home != "/" and Path(home).is_absolute() else None
+
+
+def inside(cwd: str) -> Callable[[], None]:
+    """Return what enters a world that is nothing but a working folder."""
+    return lambda: os.chdir(cwd)
