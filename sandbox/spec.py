@@ -44,7 +44,7 @@ class TrialSpec:
         target_mode: 0o644 or 0o755, as in the base commit.
         argv: The command; `argv[0]` is an absolute path.
         env: The whole environment the trial gets, apart from what the sandbox itself fixes
-            (HOME, TMPDIR, PYTHONPYCACHEPREFIX, REFEREE_METRICS, REFEREE_RESULTS).
+            (HOME, TMPDIR, REFEREE_METRICS, REFEREE_RESULTS).
         readable: Absolute paths that exist for the trial read-only at their own place:
             interpreter prefixes and declared inputs; those below `root` are mounted into the tree.
         network: Whether the trial may reach the network.

@@ -53,7 +53,6 @@ def environment(spec: TrialSpec, places: Places) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONHASHSEED": "0",
-        "PYTHONPYCACHEPREFIX": f"{places.out}/pycache",
         "REFEREE_METRICS": f"{places.out}/metrics.json",
         "REFEREE_RESULTS": f"{places.out}/results",
     }

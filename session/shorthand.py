@@ -17,7 +17,7 @@ _DURATION = re.compile(r"(?=\d)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _COLUMNS = frozenset({"commit", "status", "description", "timestamp"})
 _SUPERVISED = frozenset({"wall_seconds", "cpu_seconds", "peak_memory_gb"})
-_FIXED_VARIABLES = frozenset({"HOME", "TMPDIR", "PYTHONPYCACHEPREFIX"})
+_FIXED_VARIABLES = frozenset({"HOME", "TMPDIR"})
 
 
 def seconds(value: object) -> object:

@@ -1,8 +1,8 @@
 """Frozen: runs the little program of arctan.txt in exact arithmetic; prints its error and its number of operations.
 
 Covered: the target is data for the interpreter below, which knows four operations and no loop, so it can print
-nothing and always ends. Fractions make the error independent of the order of the operations: only the formula counts. A division
-is charged as four operations.
+nothing and always ends. Fractions make the error independent of the order of the operations: only the formula counts.
+A division is charged as four operations.
 """
 
 import math

@@ -67,7 +67,7 @@ def _rule(desk: str, line: str, number: int) -> Rule:
 
 
 def parse(text: str) -> Prompt:
-    """Return the prompt. Raises PromptError where a section names no desk, a rule breaks the form, or it is too long."""
+    """Return the prompt; raises PromptError where a section names no desk, a rule breaks the form, or it is long."""
     rules: list[Rule] = []
     desks: list[str] = []
     default = "other"

@@ -1,9 +1,9 @@
 """Frozen: runs query.sql on three databases, compares every row, and prints how many steps SQLite took.
 
 The cost is counted in instructions of SQLite's virtual machine (through its progress handler), not in seconds: the
-same number every time for one version of SQLite. Covered: the query may only read, it cannot spell out the answer (567 rows
-do not fit into its length), and its text is data that this process alone interprets. Not covered: work that hides inside
-one instruction, such as a long string function.
+same number every time for one version of SQLite. Covered: the query may only read, it cannot spell out the answer
+(567 rows do not fit into its length), and its text is data that this process alone interprets. Not covered: work that
+hides inside one instruction, such as a long string function.
 """
 
 import sqlite3
