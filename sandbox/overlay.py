@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from . import draft, kernel, limits
@@ -41,12 +42,7 @@ class Project:
     def touched(self) -> tuple[str, ...]:
         """Return the frozen paths that were changed, at most `MOST_NAMED`, sorted."""
         kernel.detach(self.merged)
-        found: list[str] = []
-        for path in _frozen_changes(self):
-            found.append(path)
-            if len(found) == MOST_NAMED:
-                break
-        return tuple(sorted(found))
+        return tuple(sorted(islice(_frozen_changes(self), MOST_NAMED)))
 
 
 def mount(spec: TrialSpec, folder: Folder) -> Project:
@@ -72,6 +68,12 @@ def mount(spec: TrialSpec, folder: Folder) -> Project:
         kernel.mount("tmpfs", folder.part(base), "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"size={size}")
         _mount_on(base, folder)
     return Project(folder.part("merged"), folder.part(base, "upper"), spec.snapshot, draft.checked_target(spec))
+
+
+def unmount(folder: Folder) -> None:
+    """Unmount what `mount` mounted; a folder without it is left alone."""
+    for name in ("merged", "memory"):
+        kernel.detach(folder.part(name))
 
 
 def _mount_on(base: str, folder: Folder) -> None:

@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from .errors import SandboxError
+
 _PREFIX = "trial-"
 _PUBLIC = "/var/tmp/referee-trials"  # noqa: S108 - checked to be root's alone
 _PARTS = ("tmp", "home", "out", "out/results", "out/pycache", "draft")
@@ -143,12 +145,15 @@ def _empty(folder: int, top: int) -> list[str]:
     return moved
 
 
-def cleared(folder: Folder) -> str:
-    """Remove the folder and return an empty text, or a sentence on what could not be removed."""
+def clear(folder: Folder) -> None:
+    """Remove a trial's folder; nothing may be mounted in it any more.
+
+    Raises:
+        SandboxError: something in it could not be removed.
+    """
     try:
         remove(folder.path)
     except OSError as error:
-        return f"the trial's folder {folder.path} could not be removed: {error}"
+        raise SandboxError(f"the trial's folder {folder.path} could not be removed: {error}") from error
     finally:
         os.close(folder.lock)
-    return ""

@@ -13,7 +13,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from . import backends, kernel, limits, process, results, scratch, watch, wire
+from . import backends, kernel, limits, overlay, process, results, scratch, watch, wire
 from .errors import SandboxError
 from .log import Log
 from .spec import Measurement, TrialSpec
@@ -60,15 +60,12 @@ def _measure(spec: TrialSpec, backend: backends.Backend, lifelines: tuple[int, .
     limits.apply()
     kernel.become_subreaper()
     folder = scratch.make(spec.scratch, limits.private_uid() if backend.drops_user else None, entered=backend.enters)
-    left = ""
     try:
-        measurement = _in_folder(spec, backend, folder, lifelines)
+        return _in_folder(spec, backend, folder, lifelines)
     finally:
         process.kill_all()
-        left = scratch.cleared(folder)
-    if left:
-        raise SandboxError(left)
-    return measurement
+        overlay.unmount(folder)
+        scratch.clear(folder)
 
 
 def _in_folder(

@@ -37,6 +37,9 @@ class Listed:
 
 
 COMMANDS = {
+    "init": Listed("init", "write a program.md that runs as it stands"),
+    "check": Listed("check", "measure the baseline and say what is protected, without opening a session"),
+    "demo": Listed("demo", "a whole small session with a scripted agent, through the real server"),
     "serve": Listed("serve", "the MCP server on standard input and output"),
 }
 

@@ -88,6 +88,8 @@ class Loop:
             await self._launcher.aclose()
         if self._session is not None:
             self._session.close()
+        if self._project is not None:
+            self._project.git.close()
 
     # --- verbs that are over at once -----------------------------------------------------------------------------
 

@@ -114,7 +114,6 @@ class Session(View):
     def close(self) -> None:
         """Let go of everything; the session can be opened again by anyone."""
         self.journal.close()
-        self.project.git.close()
         self._holder.release()
 
     # --- what may be done now ------------------------------------------------------------------------------------

@@ -115,8 +115,10 @@ class View:
         """
         original = self.project.repository.target_entry(self.base, self.target).oid
         state = self._state
-        if revision == "baseline" or state is None:
+        if revision == "baseline" or (state is None and revision in {"draft", "best"}):
             return original
+        if state is None:
+            return self.trial(revision).blob
         if revision == "draft":
             return state.draft
         if revision == "best":

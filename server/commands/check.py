@@ -1,0 +1,176 @@
+"""`referee check`: everything that can be known before the night, without opening a session."""
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from ...session import budget, judge
+from ...session.contract import Program
+from ...session.errors import RepositoryError
+from ...session.places import PROGRAM
+from ...session.project import Known, Project, refuse_tag
+from ...session.reading import read_only
+from ...session.refs import refuse_blocked
+from ...session.state import Opened
+from ..rehearsal import Rehearsal, log_end, rehearse
+from ..screen import duration, fenced, render
+from ..tree_warnings import tree_warnings
+from .common import add_json, add_repo, add_tag
+
+_INTEGRITY = {"self-reported": "target and evaluator run together; the number is as honest as the target's code"}
+_COMMITTED = "A trial sees the committed files and sandbox.inputs, nothing else. Mend it, then run referee check again."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    add_repo(parser)
+    add_tag(parser)
+    add_json(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Check, and print the screen."""
+    return check(given.repo, given.tag, as_json=given.json)
+
+
+def check(folder: Path, tag: str | None, *, as_json: bool) -> int:
+    """Validate program, repository and sandbox, measure the baseline, and print what was found.
+
+    Returns 1 if the baseline cannot stand, 0 otherwise.
+
+    Raises:
+        RefereeError: If it does not come to the baseline.
+    """
+    facts = gather(folder, tag)
+    print(json.dumps(facts, indent=2) if as_json else _text(facts))  # noqa: T201 - the command line speaks here
+    return 0 if facts["ok"] else 1
+
+
+def gather(folder: Path, tag: str | None) -> dict[str, Any]:
+    """The facts behind the screen; `ok` says whether the baseline can stand.
+
+    Raises:
+        RefereeError: If program, repository or machine cannot carry a session.
+    """
+    project = Project(folder)
+    try:
+        program = project.program()
+        known = project.session(tag)
+        _refuse_tag(project, program, tag, known)
+        new = tag if tag and not known else project.free_tag(datetime.now().astimezone())
+        _announce(program)
+        found = anyio.run(rehearse, project, program, new)
+        facts = _facts(project, program, found)
+        return facts | _standing(project, program, known, found) | {"warnings": _warnings(project, known, found)}
+    finally:
+        project.git.close()
+
+
+def _refuse_tag(project: Project, program: Program, tag: str | None, known: Known | None) -> None:
+    if known and known.digest != program.contract.digest():
+        raise RepositoryError(
+            f"session {known.tag} was opened with another contract than {PROGRAM} states now. "
+            "Put the front matter back, or choose another --tag."
+        )
+    if tag and not known:
+        refuse_tag(tag)
+        refuse_blocked(project.git, project.checkout, tag)
+
+
+def _announce(program: Program) -> None:
+    evaluate = program.contract.evaluate
+    if sys.stderr.isatty():
+        limit = duration(evaluate.timeout * evaluate.repeats)
+        print(f"measuring the baseline, at most {limit} ...", file=sys.stderr)  # noqa: T201 - likewise
+
+
+def _facts(project: Project, program: Program, found: Rehearsal) -> dict[str, Any]:
+    contract, opened, measured = program.contract, found.opened, found.measurement
+    metrics = {name: measured["metrics"][name] for name in contract.metrics if name in measured["metrics"]}
+    able = found.capabilities
+    return {
+        "ok": not found.reason,
+        "target": opened.target,
+        "metric": contract.primary,
+        "goal": contract.metrics[contract.primary].goal,
+        "base": opened.base,
+        "baseline": {
+            "metrics": metrics,
+            "seconds": measured["seconds"],
+            "memory_bytes": measured["peak_memory_bytes"],
+            "noise": None,
+            "reason": found.reason,
+            "log_end": log_end(found.log) if found.reason else "",
+        },
+        "guards_failed": [] if found.reason else list(judge.baseline_warnings(contract, metrics)),
+        "integrity": {"level": opened.integrity, "text": _INTEGRITY[opened.integrity]},
+        "sandbox": {
+            "backend": able.backend,
+            "level": able.level.value,
+            "minimum": contract.sandbox.minimum.value,
+            "network": contract.sandbox.network,
+            "protections": [asdict(item) for item in able.protections],
+            "lost": list(able.lost),
+        },
+        "inputs": _inputs(opened),
+        "next": _next(project, found),
+    }
+
+
+def _inputs(opened: Opened) -> list[str]:
+    program, *inputs = opened.pins  # the program comes first; it is pinned, not declared
+    return inputs
+
+
+def _next(project: Project, found: Rehearsal) -> list[str]:
+    if found.reason:
+        return [_COMMITTED]
+    folder = shlex.quote(str(project.checkout.project))
+    return [f"claude mcp add referee -- referee serve --repo {folder}", "or see a whole session first: referee demo"]
+
+
+def _standing(project: Project, program: Program, known: Known | None, found: Rehearsal) -> dict[str, Any]:
+    hours = program.budget.max_wall_clock_hours
+    if known is None:
+        trials = budget.estimate_trials(program.budget, budget.Spent(), found.measurement["seconds"])
+        tonight = None if found.reason else {"trials": trials, "hours": hours}
+        return {"tag": found.opened.tag, "session": None, "tonight": tonight}
+    view = read_only(project, known.tag)
+    standing = view.standing()
+    left, best, state = standing["budget"], standing["best"], view.maybe_state
+    session = {
+        "tag": known.tag,
+        "opened": known.opened,
+        "base": state.opened.base if state else "",
+        "rows": len(state.rows) if state else 0,
+        "best": best["metrics"].get(program.contract.primary) if best else None,
+        "experiments_left": left["experiments_left"],
+        "seconds_left": left["seconds_left"],
+        "continue": standing["continue"],
+        "reason": left["reason"],
+        "note": view.note,
+    }
+    hours = None if left["seconds_left"] is None else round(left["seconds_left"] / budget.HOUR, 1)
+    tonight = {"trials": left["trials_left_estimate"], "hours": hours} if standing["continue"] else None
+    return {"tag": known.tag, "session": session, "tonight": None if found.reason else tonight}
+
+
+def _warnings(project: Project, known: Known | None, found: Rehearsal) -> list[str]:
+    base = project.base(found.opened.base)
+    warnings = [*found.warnings, *tree_warnings(project.git, base)]
+    if known and (state := read_only(project, known.tag).maybe_state) and state.opened.base != base.commit:
+        warnings.append(f"session {known.tag} stands on {state.opened.base[:7]}; what was measured here is HEAD")
+    return warnings
+
+
+def _text(facts: Mapping[str, Any]) -> str:
+    text = render(facts)
+    return text if facts["ok"] else f"{text}\n{fenced(facts['baseline']['log_end'])}"
