@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,6 +36,7 @@ class Launcher:
         self._control: socket.socket | None = None
         self._choice: Choice | None = None
         self._choosing = anyio.Lock()
+        self._open: set[socket.socket] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -48,6 +50,8 @@ class Launcher:
         """End the supervisor and every trial; safe to call twice."""
         supervisor, control = self._supervisor, self._control
         self._supervisor = self._control = None
+        for connection in self._open:
+            _stop(connection)
         if control is not None:
             control.close()
         if supervisor is not None:
@@ -87,7 +91,11 @@ class Launcher:
         with ours:
             with theirs:
                 self._hand_over(theirs)
-            reply = await _exchange(ours, wire.encode({"backend": backend, "spec": wire.spec_message(spec)}))
+            self._open.add(ours)
+            try:
+                reply = await _exchange(ours, wire.encode({"backend": backend, "spec": wire.spec_message(spec)}))
+            finally:
+                self._open.discard(ours)
         if "measurement" in reply:
             return wire.measurement_of(reply["measurement"])
         raise SandboxError(str(reply.get("fault", "the supervisor ended without a result; nothing was measured")))
@@ -138,9 +146,15 @@ async def _exchange(sock: socket.socket, request: bytes) -> dict[str, Any]:
         return wire.decode(await _receive(sock) or b"{}")
     except anyio.get_cancelled_exc_class():
         with anyio.CancelScope(shield=True), anyio.move_on_after(_PATIENCE):
-            sock.shutdown(socket.SHUT_WR)
+            _stop(sock)
             await _receive(sock)
         raise
+
+
+def _stop(connection: socket.socket) -> None:
+    """Order the trial at the other end to stop; one that has ended needs no order."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
 
 
 async def _send(sock: socket.socket, data: bytes) -> None:

@@ -6,6 +6,7 @@ asks for is read strictly or not at all: one odd numeral, contradiction or missi
 a zero. Other numbers are returned where they are clean and left out where they are not.
 """
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 
@@ -82,8 +83,9 @@ def _value(claim: Claim) -> float:
 
 
 def _hint(name: str, claims: list[Claim]) -> str:
-    names = sorted({claim.name for claim in claims if isinstance(claim.value, str)})[:8]
-    found = f"found {', '.join(names)}" if names else "no metric was found at all"
+    names = {claim.name for claim in claims if isinstance(claim.value, str)}
+    near = difflib.get_close_matches(name, names, n=1)
+    found = f"the nearest name found is {shown(near[0])}" if near else f"{len(names)} other numbers were found"
     return f"{found}; expected a line '{name}: <number>' on standard output or one of the result files"
 
 

@@ -66,8 +66,10 @@ def make(scratch: str, owner: int | None, *, entered: bool = True) -> Folder:
     folder = Folder(str(path), owner, _lock(str(path)))
     for part in _PARTS:
         Path(folder.part(part)).mkdir(mode=0o755)
-    for part in ("home", "out/results", "out/pycache"):
+    for part in ("out/results", "out/pycache"):
         folder.give(folder.part(part), 0o700)
+    # bubblewrap enters it as a root without rights over others' folders, before it becomes the trial's user.
+    folder.give(folder.part("home"), 0o711)
     folder.give(folder.part("out"), 0o755)
     folder.give(folder.part("tmp"), 0o1777)
     return folder

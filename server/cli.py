@@ -41,6 +41,10 @@ COMMANDS = {
     "check": Listed("check", "measure the baseline and say what is protected, without opening a session"),
     "demo": Listed("demo", "a whole small session with a scripted agent, through the real server"),
     "serve": Listed("serve", "the MCP server on standard input and output"),
+    "status": Listed("status", "where a session stands, and its rows; exits 4 if the budget is used up"),
+    "show": Listed("show", "one trial: reasons, diff, end of the log"),
+    "extend": Listed("extend", "add experiments, hours or dollars to a session"),
+    "audit": Listed("audit", "every call and refusal in order; --verify checks the whole record"),
 }
 
 

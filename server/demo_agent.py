@@ -31,16 +31,24 @@ async def play(folder: Path, state: Path, tag: str, script: Sequence[Step], say:
     words = ["-m", "referee", "serve", "--repo", str(folder), "--tag", tag]
     env = dict(os.environ) | {"REFEREE_STATE_DIR": str(state)}
     server = StdioServerParameters(command=sys.executable, args=words, env=env, cwd="/")
+    fault: RefereeError | None = None
     async with Client(server) as client:
-        agent = _Agent(client, say)
-        await agent.baseline()
-        for number, step in enumerate(script):
-            await (agent.by_hand(step) if number < _BY_HAND else agent.at_once(step))
+        try:
+            await _Agent(client, say).all(script)
+        except RefereeError as found:  # raised below: a client's task group would wrap it
+            fault = found
+    if fault is not None:
+        raise fault
 
 
 class _Agent:
     def __init__(self, client: Client, say: Say) -> None:
         self._client, self._say = client, say
+
+    async def all(self, script: Sequence[Step]) -> None:
+        await self.baseline()
+        for number, step in enumerate(script):
+            await (self.by_hand(step) if number < _BY_HAND else self.at_once(step))
 
     async def baseline(self) -> None:
         self._tell("run_eval", await self._done("run_eval", description="the baseline, before anything is edited"))

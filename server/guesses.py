@@ -1,4 +1,4 @@
-"""What `referee init` proposes where nobody said: guesses from a survey, each an empty text where there is no good one."""
+"""What `referee init` proposes where nobody said: from a survey, and an empty text where there is no good guess."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,10 +7,31 @@ from .printed_names import printed_names
 from .survey import Survey
 
 _EVALUATORS = ("evaluate.py", "evaluator.py", "eval.py", "score.py", "benchmark.py", "bench.py")
-_ASIDE = ("test_", "conftest.py", "setup.py", "prepare.py", "noxfile.py", "__init__.py")
+_TEXTS = (
+    ".c",
+    ".cfg",
+    ".cpp",
+    ".go",
+    ".ini",
+    ".js",
+    ".json",
+    ".md",
+    ".py",
+    ".rs",
+    ".sql",
+    ".toml",
+    ".txt",
+    ".yaml",
+    ".yml",
+)
+_ASIDE = re.compile(
+    r"(README|LICENSE|CHANGELOG|CLAUDE|AGENTS|CONTRIBUTING|program)\b|test_|requirements|pyproject|package"
+    r"|(conftest|setup|prepare|noxfile|__init__)\.py",
+    re.IGNORECASE,
+)
 _LOWER = frozenset({
-    "bpb", "bpc", "cer", "cost", "err", "error", "errors", "fid", "loss", "mae", "mse", "nll", "perplexity", "ppl", "regret",
-    "rmse", "wer",
+    "bpb", "bpc", "cer", "cost", "err", "error", "errors", "fid", "loss", "mae", "mse", "nll", "perplexity", "ppl",
+    "regret", "rmse", "wer",
 })  # fmt: skip
 _LOWER_AMOUNTS = frozenset({"latency", "ms", "runtime", "seconds", "secs", "time"})
 _HIGHER = frozenset({
@@ -21,15 +42,14 @@ _JUDGED_ON = ("val", "valid", "validation", "test", "eval", "heldout")
 
 
 def target(found: Survey) -> str:
-    """The file to improve: Karpathy's `train.py`; else what stands beside an evaluator; else the only one that reports."""
+    """The file to improve: `train.py`; else the only one beside an evaluator; else the only one that reports."""
     if "train.py" in found.tracked:
         return "train.py"
-    near = [name for name in found.sources if "/" not in name and not name.startswith(_ASIDE)]
+    near = [name for name in found.tracked if "/" not in name and name.endswith(_TEXTS) and not _ASIDE.match(name)]
     judged = [name for name in near if name not in _EVALUATORS]
-    if len(judged) < len(near):
-        return judged[0] if len(judged) == 1 else ""
-    reporting = [name for name in near if printed_names(found.sources[name])]
-    return reporting[0] if len(reporting) == 1 else ""
+    if len(judged) == len(near):  # nothing evaluates, so a script that reports its own number is looked for
+        judged = [name for name in near if printed_names(found.sources.get(name, ""))]
+    return judged[0] if len(judged) == 1 else ""
 
 
 def command(found: Survey, target: str) -> str:

@@ -10,9 +10,8 @@ import warnings
 from collections.abc import Iterator
 
 _VALUE = "\0"
-_LINE = re.compile(
-    r"^(?:(?P<plain>[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*:|METRIC (?P<metric>[A-Za-z_][A-Za-z0-9_.-]*)=)\s*\0\s*$", re.M
-)
+_NAME = "[A-Za-z_][A-Za-z0-9_.-]*"
+_LINE = re.compile(rf"^(?:(?P<plain>{_NAME})[ \t]*:|METRIC (?P<metric>{_NAME})=)\s*\0\s*$", re.MULTILINE)
 _PERCENT = re.compile(r"%[-+ #0]*[0-9.]*[a-zA-Z]")
 _BRACES = re.compile(r"\{[^{}]*\}")
 

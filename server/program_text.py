@@ -11,8 +11,8 @@ _WORDS_OF_YAML = frozenset({"true", "false", "null", "yes", "no", "on", "off", "
 _POLICY = """\
 # What to do
 
-Improve `{target}` so that `{metric}` gets {direction}. You are an autonomous researcher: you have the ideas, Referee measures and
-keeps the score.
+Improve `{target}` so that `{metric}` gets {direction}. You are an autonomous researcher: you have the ideas, Referee
+measures and keeps the score.
 
 **The loop.** Call `read_program` once and read the target. Then one idea after another with `run_trial`: change the
 target, say in one line what you try and why, and let it be measured. What is better is kept, everything else is

@@ -6,7 +6,7 @@ is made in a folder of its own and removed, also after an earlier check that was
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from ..session.plan import environment, log_path, trial_spec
 from ..session.project import Project
 from ..session.snapshot import Snapshot
 from ..session.state import Opened
+from ..session.untrusted import printable
 
 _FOLDER = ".check"  # no tag can begin with a dot
 _LOG_LINES = 20
@@ -77,7 +78,7 @@ async def rehearse(project: Project, program: Program, tag: str) -> Rehearsal:
 
 
 @contextmanager
-def _own_folder(project: Project) -> Iterator[Path]:
+def _own_folder(project: Project) -> Generator[Path]:
     """A private folder for one check of this repository at a time, empty at first and gone afterwards."""
     from filelock import FileLock, Timeout  # noqa: PLC0415 - costs time that only a check has to pay
 
@@ -157,6 +158,4 @@ def _sha(text: str) -> str:
 
 def log_end(log: bytes) -> str:
     """The last lines of a log, fit to be shown."""
-    from ..session.view import printable  # noqa: PLC0415
-
     return "\n".join(printable(line) for line in log.decode("utf-8", "replace").splitlines()[-_LOG_LINES:])

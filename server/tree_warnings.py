@@ -1,4 +1,4 @@
-"""What a frozen tree holds that a trial will not find as a person's checkout does: submodules, stray links, LFS files."""
+"""What a frozen tree holds that a trial sees otherwise than a person: submodules, links that leave it, LFS files."""
 
 import os
 import posixpath
@@ -18,7 +18,7 @@ def tree_warnings(git: Git, base: Base) -> list[str]:
 def _submodules(base: Base) -> Iterator[str]:
     for entry in base.entries:
         if entry.mode == _SUBMODULE:
-            yield f"{entry.path} is a submodule: a trial finds an empty folder; declare its files in sandbox.inputs if it reads them"
+            yield f"{entry.path} is a submodule: a trial finds an empty folder; declare what it reads in sandbox.inputs"
 
 
 def _links(git: Git, base: Base) -> Iterator[str]:
@@ -29,7 +29,7 @@ def _links(git: Git, base: Base) -> Iterator[str]:
 
 def _leaves(entry: Entry, goal: str) -> bool:
     place = posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), goal))
-    return place.startswith("/") or place == ".." or place.startswith("../")
+    return place.startswith(("/", "../")) or place == ".."
 
 
 def _lfs(git: Git, base: Base) -> Iterator[str]:

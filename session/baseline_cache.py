@@ -82,12 +82,12 @@ def load(home: Path, key: str) -> Cached | None:
         log = path.with_suffix(".log").read_bytes()
     except (OSError, ValueError):
         return None
-    match entry:
-        case {"key": str(found), "measurement": dict(measurement), "log_sha256": str(digest)}:
-            whole = found == key and digest == hashlib.sha256(log).hexdigest()
-            return Cached(cast("dict[str, Any]", measurement), log) if whole else None
-        case _:
-            return None
+    if not isinstance(entry, dict):
+        return None
+    facts = cast("dict[str, Any]", entry)
+    whole = facts.get("key") == key and facts.get("log_sha256") == hashlib.sha256(log).hexdigest()
+    measured = facts.get("measurement")
+    return Cached(cast("dict[str, Any]", measured), log) if whole and isinstance(measured, dict) else None
 
 
 def _age(path: Path) -> int:

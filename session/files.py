@@ -48,6 +48,13 @@ def _open_below(folder: Path, relative: str) -> int:
         os.close(descriptor)
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder, and what is missing above it, closed to other users."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    for place in reversed(missing):
+        place.mkdir(mode=0o700, exist_ok=True)
+
+
 def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Put `data` at `path` by renaming a finished file over it; a link there is replaced, never followed."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -2,14 +2,19 @@
 
 Guarantee: no hook, filter, fsmonitor, textconv, signer, editor or alias of the person runs, no replace ref or
 `GIT_*` variable takes effect, nothing is fetched. The owned directory has its own `config` and `HEAD`; objects, refs
-and packed-refs are links to the person's. Only plumbing commands are called, with raw bytes in and out.
+and packed-refs are links to the person's. Only plumbing commands are called, with raw bytes in and out. Every object
+that is read is hashed again: what lies under another object's id is refused, trees and commits included.
 Edge: what the person's own git does to the same refs and objects at the same time is theirs.
 """
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import secrets
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -18,8 +23,10 @@ if TYPE_CHECKING:
     from git.cmd import Git as GitPython
 
 from .errors import RepositoryError
+from .files import make_private, write_whole
 
 _BATCH_HEADER_WORDS = 3  # object id, type, size; a missing object answers with two
+_TYPES = {"040000": "tree", "160000": "commit"}  # by mode; everything else is a blob
 
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "Referee",
@@ -31,7 +38,7 @@ _IDENTITY = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a tree: mode as git writes it, type, object id, full path from the root of the tree."""
+    """One line of a tree: mode in six octal digits, type, object id, full path from the root of the tree."""
 
     mode: str
     type: str
@@ -52,7 +59,7 @@ class Git:
 
     def __init__(self, owned: Path, common_dir: Path) -> None:
         self.dir = owned
-        owned.mkdir(parents=True, exist_ok=True)
+        make_private(owned)
         self._client = _client(owned)
         extensions = self._extensions(common_dir / "config")
         self.object_format = extensions.get("objectformat", "sha1")
@@ -63,6 +70,8 @@ class Git:
             )
         self._make(common_dir)
         self._batch: Popen[bytes] | None = None
+        self._reading = threading.Lock()
+        self._end = f"end-{secrets.token_hex(16)}"
 
     def _extensions(self, config: Path) -> dict[str, str]:
         if not config.is_file():
@@ -75,19 +84,17 @@ class Git:
 
     def _make(self, common_dir: Path) -> None:
         for name in ("objects", "refs", "packed-refs", "shallow"):
-            link = self.dir / name
-            if not link.is_symlink():
-                link.symlink_to(common_dir / name)
+            _link(self.dir / name, common_dir / name)
         version = 1 if self.object_format != "sha1" else 0
         config = (
             f"[core]\n\trepositoryformatversion = {version}\n\tbare = true\n\thooksPath = /dev/null\n"
             "\tfsmonitor = false\n\tlogAllRefUpdates = false\n\tattributesFile = /dev/null\n"
-            "\tfsync = loose-object,reference\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n"
+            "\tfsync = loose-object,reference\n\tcommitGraph = false\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n"
         )
         if version:
             config += f"[extensions]\n\tobjectFormat = {self.object_format}\n"
-        (self.dir / "config").write_text(config, encoding="utf-8")
-        (self.dir / "HEAD").write_text("ref: refs/heads/referee-owned-unborn\n", encoding="utf-8")
+        for name, text in (("config", config), ("HEAD", "ref: refs/heads/referee-owned-unborn\n")):
+            write_whole(self.dir / name, text.encode("ascii"))
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -131,28 +138,92 @@ class Git:
         return out.decode("ascii").strip() or None
 
     def entries(self, tree: str) -> tuple[Entry, ...]:
-        """Every file, link, submodule and folder of a tree, folders before what they hold."""
-        out = self._run("ls-tree", "-r", "-t", "-z", "--full-tree", tree)
-        return tuple(_entry(line) for line in out.split(b"\0") if line)
-
-    def read(self, oid: str) -> bytes:
-        """The raw bytes of an object, from one `cat-file --batch` that stays open.
+        """Every file, link, submodule and folder of a tree, folders before what they hold.
 
         Raises:
-            RepositoryError: If the object is not in the repository.
+            RepositoryError: If a tree is missing, damaged, or holds a name that leads elsewhere.
         """
-        batch = self._batch = self._batch or self._start(["cat-file", "--batch"])
-        stdin, stdout = cast("BinaryIO", batch.stdin), cast("BinaryIO", batch.stdout)
-        stdin.write(oid.encode("ascii") + b"\n")
-        stdin.flush()
-        header = stdout.readline().split()
-        if len(header) != _BATCH_HEADER_WORDS:
+        found: list[Entry] = []
+        levels = [self._level(tree, "")]
+        while levels:
+            entry = next(levels[-1], None)
+            if entry is None:
+                levels.pop()
+                continue
+            found.append(entry)
+            if entry.type == "tree":
+                levels.append(self._level(entry.oid, f"{entry.path}/"))
+        return tuple(found)
+
+    def _level(self, tree: str, prefix: str) -> Iterator[Entry]:
+        data = self.read(tree, "tree")
+        width, names = hashlib.new(self.object_format).digest_size, set[bytes]()
+        while data:
+            head, _, rest = data.partition(b"\0")
+            mode, _, name = head.partition(b" ")
+            oid, data = rest[:width], rest[width:]
+            if not mode.isdigit() or b"/" in name or name in {b"", b".", b"..", *names} or len(oid) < width:
+                raise RepositoryError(f"tree {tree[:7]} holds {name[:80]!r}, a name that is never legitimate.")
+            names.add(name)
+            padded = mode.decode("ascii").zfill(6)
+            yield Entry(padded, _TYPES.get(padded, "blob"), oid.hex(), prefix + os.fsdecode(name))
+
+    def tree_of(self, commit: str) -> str:
+        """The tree of a commit.
+
+        Raises:
+            RepositoryError: If the commit is missing or damaged.
+        """
+        word, _, rest = self.read(commit, "commit").partition(b" ")
+        if word != b"tree":
+            raise RepositoryError(f"commit {commit[:7]} is damaged. Run `git fsck`.")
+        return rest.partition(b"\n")[0].decode("ascii", "replace")
+
+    def read(self, oid: str, kind: str = "blob") -> bytes:
+        """The raw bytes of an object, from one `cat-file --batch` that stays open; any thread may ask.
+
+        Raises:
+            RepositoryError: If the object is not in the repository, or is not what its id says.
+        """
+        with self._reading:
+            found = self._ask(oid)
+            if found is not None and self.object_id(*found) != oid:
+                self._stop()  # what it says next may still belong to this answer
+                raise RepositoryError(f"object {oid[:7]} is damaged. Run `git fsck`.")
+        if found is None:
             raise RepositoryError(
                 f"object {oid} is missing from the repository. Fetch it (`git fetch --refetch`) and try again."
             )
-        data = stdout.read(int(header[2]))
-        stdout.read(1)
-        return data
+        if found[0] != kind:
+            raise RepositoryError(f"object {oid[:7]} is a {found[0]}, expected a {kind}.")
+        return found[1]
+
+    def _ask(self, oid: str) -> tuple[str, bytes] | None:
+        """Type and bytes of an object, unchecked; None if it is missing, empty if git broke off its answer."""
+        if self._batch is None or self._batch.poll() is not None:
+            self._batch = self._start(["cat-file", "--batch"])
+        stdin, stdout = cast("BinaryIO", self._batch.stdin), cast("BufferedReader", self._batch.stdout)
+        end = f"{self._end} missing\n".encode("ascii")
+        with suppress(BrokenPipeError):
+            stdin.write(f"{oid}\n{self._end}\n".encode())
+            stdin.flush()
+        words = stdout.readline().split()
+        if len(words) != _BATCH_HEADER_WORDS:
+            return None if words and stdout.readline() == end else ("", b"")
+        size = int(words[2])
+        whole, answer = size + 1 + len(end), bytearray()
+        # A damaged object may give fewer bytes than its header says; only the end mark tells, and git does not stop.
+        while len(answer) < whole and not answer.endswith(end) and (chunk := stdout.read1(whole - len(answer))):
+            answer += chunk
+        if len(answer) < whole or not answer.endswith(end):
+            return "", b""
+        return words[1].decode("ascii"), bytes(answer[:size])
+
+    def _stop(self) -> None:
+        if self._batch is not None:
+            self._batch.kill()
+            self._batch.communicate()
+            self._batch = None
 
     def object_id(self, kind: str, data: bytes) -> str:
         """The id that git gives to these bytes; computed here, so that what git returned can be checked."""
@@ -169,26 +240,25 @@ class Git:
 
     def write_commit(self, tree: str, parent: str, message: str, when: int) -> str:
         """Store a commit by Referee at `when` (seconds since the epoch, UTC), with one parent."""
-        dates = {"GIT_AUTHOR_DATE": f"{when} +0000", "GIT_COMMITTER_DATE": f"{when} +0000"}
+        dates = {"GIT_AUTHOR_DATE": f"@{when} +0000", "GIT_COMMITTER_DATE": f"@{when} +0000"}
         return self._word("commit-tree", tree, "-p", parent, data=message.encode("utf-8"), env=_IDENTITY | dates)
 
     def refs(self, *prefixes: str) -> dict[str, str]:
         """Every ref that has one of these names or lies below it, by full name."""
-        out = self._run("for-each-ref", "--format=%(objectname) %(refname)", *prefixes).decode("utf-8", "replace")
-        return {name: oid for oid, name in (line.split(" ", 1) for line in out.splitlines())}
+        out = os.fsdecode(self._run("for-each-ref", "--format=%(objectname) %(refname)", *prefixes))
+        return {name: oid for oid, name in (line.split(" ", 1) for line in out.split("\n") if line)}
 
     def set_refs(self, wanted: Mapping[str, str | None]) -> None:
         """Point refs at objects, or delete them (None), all together or not at all."""
         commands = (
             f"delete {name}\0\0" if oid is None else f"update {name}\0{oid}\0\0" for name, oid in wanted.items()
         )
-        self._run("update-ref", "--no-deref", "--stdin", "-z", data="".join(commands).encode("utf-8"))
+        self._run("update-ref", "--no-deref", "--stdin", "-z", data=os.fsencode("".join(commands)))
 
     def close(self) -> None:
         """End the process that serves `read`."""
-        if self._batch is not None:
-            self._batch.communicate()
-            self._batch = None
+        with self._reading:
+            self._stop()
 
 
 def _client(folder: Path) -> "GitPython":
@@ -199,7 +269,9 @@ def _client(folder: Path) -> "GitPython":
     return GitPython(str(folder))
 
 
-def _entry(line: bytes) -> Entry:
-    facts, path = line.split(b"\t", 1)
-    mode, kind, oid = facts.decode("ascii").split()
-    return Entry(mode, kind, oid, os.fsdecode(path))
+def _link(place: Path, to: Path) -> None:
+    if place.is_symlink() and os.readlink(place) == str(to):
+        return
+    spare = place.with_name(f"{place.name}.{secrets.token_hex(8)}")
+    spare.symlink_to(to)
+    os.replace(spare, place)  # another server may be making the same one

@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup
 from ..sandbox.errors import RefereeError
 from ..sandbox.launch import Launcher
 from . import rows, trials
+from .answers import running_reply
 from .opening import open_session
 from .project import Project
 from .reading import read_only
@@ -179,22 +180,29 @@ class Loop:
             self._journal(call)
             job = self._job
             if job is None or job.key != call.key or job.delivered:
+                draft = session.state.draft
                 await self._told(call, lambda: _edit(session, change, words))
                 before = await self._told(call, lambda: _again(session, words))
                 if before is not None:
                     return before, session
-                job = await self._start(call, session, words.description or "", words)
+                job = await self._start(call, session, words.description or "", words, draft)
         return await self._wait(call, job, session, wait_seconds), session
 
-    async def _start(self, call: Call, session: Session, description: str, words: rows.Words | None) -> Job:
+    async def _start(
+        self, call: Call, session: Session, description: str, words: rows.Words | None, draft: str = ""
+    ) -> Job:
         def begin() -> trials.Begun:
             rows.checked_words(description)
             trials.refuse_unready(session)
             first = session.state.baseline is None
             return trials.begin_baseline(session) if first else trials.begin(session, description)
 
-        job = Job(call.key, description, words)
-        begun = await self._told(call, begin)
+        job = Job(call.key, description, words, draft)
+        try:
+            begun = await self._told(call, begin)
+        except RefereeError:
+            trials.restore(session, draft)
+            raise
         self._job = job
         self._tasks.start_soon(self._perform, job, session, begun)
         return job
@@ -204,8 +212,8 @@ class Loop:
             job.reply = await self._trial(job, session, begun)
         except Exception as fault:  # noqa: BLE001 - handed to the call that waits for this trial, which reports it
             job.fault = fault
-            if session.state.running is not None:
-                trials.interrupt(session, session.state.running, "interrupted: Referee failed to finish it")
+            async with self._lock:
+                await to_thread.run_sync(lambda: trials.abandon(session, job.draft))
         finally:
             job.done.set()
 
@@ -229,10 +237,10 @@ class Loop:
         with anyio.move_on_after(wait_seconds):
             await job.done.wait()
         if not job.done.is_set():
-            return trials.running_reply(session)
+            return running_reply(session)
         job.delivered = True
         if job.fault is not None:
-            if isinstance(job.fault, RefereeError):
+            async with self._lock:
                 self._refused(call, job.fault)
             raise job.fault
         return job.result()
@@ -241,6 +249,7 @@ class Loop:
 def _edit(session: Session, change: Change, words: rows.Words) -> Reply:
     rows.check(words)
     trials.refuse_unready(session)
+    trials.refuse_waiting(session)
     return session.edit(change)
 
 

@@ -1,7 +1,7 @@
-"""Opening a session: a new one from `program.md` and HEAD, or one whose last server ended, however it did.
+"""Opening a session: a new one from `program.md` and HEAD, or one whose last server has ended.
 
-Guarantee: what cannot carry a session is refused before anything is written to the repository. What a killed server left
-half done is finished or closed here: a torn journal line, a trial that never returned, rows, refs.
+Guarantee: what cannot carry a session is refused before anything is written to the repository. What a killed server
+left half done is finished or closed here: a torn journal line, a trial that never returned, rows, refs.
 """
 
 import hashlib

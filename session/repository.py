@@ -49,7 +49,7 @@ class Repository:
 
     def __init__(self, checkout: Checkout) -> None:
         self.checkout = checkout
-        self.git = Git(checkout.state_home() / "git", checkout.common_dir)
+        self.git = Git(checkout.state_home() / ".git", checkout.common_dir)  # no tag can have this name
 
     def head(self) -> str:
         """The commit that this worktree has checked out.
@@ -73,12 +73,13 @@ class Repository:
         Raises:
             RepositoryError: If the commit or one of its trees is missing.
         """
-        tree = self.git.resolve(f"{commit}^{{tree}}")
-        if tree is None:
-            raise RepositoryError(f"commit {commit[:7]} is missing from the repository. Fetch it and try again.")
-        entries = self.git.entries(tree)
+        try:
+            tree = self.git.tree_of(commit)
+            entries = self.git.entries(tree)
+        except RepositoryError as fault:
+            raise RepositoryError(f"commit {commit[:7]} cannot be read: {fault}") from None
         for entry in entries:
-            if any(part in {"", ".", ".."} or part.lower() == ".git" for part in entry.path.split("/")):
+            if entry.path.rpartition("/")[2].lower() == ".git":
                 raise RepositoryError(f"commit {commit[:7]} holds the path {entry.path!r}, which is never legitimate.")
         return Base(commit, tree, entries)
 

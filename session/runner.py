@@ -18,13 +18,15 @@ from .session import Session
 class Job:
     """A trial that a server is working on, or has just finished.
 
-    `words` are given when the trial is to be decided and described as well. Either `reply` or `fault` is set when
+    `words` are given when the trial is to be decided and described as well, and `draft` is then what the draft was
+    before it was edited for this trial. Either `reply` or `fault` is set when
     `done` is; `delivered` says that some call has returned it.
     """
 
     key: str
     description: str
     words: Words | None
+    draft: str = ""
     done: anyio.Event = field(default_factory=anyio.Event)
     reply: Reply | None = None
     fault: Exception | None = None
@@ -44,15 +46,19 @@ async def measure(session: Session, launcher: Launcher, lock: anyio.Lock, begun:
         RefusedError: If it was the baseline and cannot stand.
         SandboxError: If the sandbox failed; the trial is then closed as interrupted.
     """
+
+    async def close(reason: str) -> None:
+        with anyio.CancelScope(shield=True):
+            async with lock:
+                await to_thread.run_sync(lambda: trials.interrupt(session, begun.number, f"interrupted: {reason}"))
+
     try:
         runs = await _runs(session, launcher, begun)
     except SandboxError as fault:
-        reason = f"interrupted: {fault}"
-        async with lock:
-            await to_thread.run_sync(lambda: trials.interrupt(session, begun.number, reason))
+        await close(str(fault))
         raise
     except anyio.get_cancelled_exc_class():
-        trials.interrupt(session, begun.number, "interrupted: the server was stopped while it ran")
+        await close("the server was stopped while it ran")
         raise
     async with lock:
         return await to_thread.run_sync(lambda: trials.finish(session, begun.number, runs))

@@ -10,7 +10,6 @@ from .errors import ProgramError, RefusedError
 from .inbox import Message, waiting
 from .session import Session
 
-
 _OTHER_CONTRACT = (
     "program.md states another contract now; this session stays bound to its own. "
     "A changed contract needs another --tag"

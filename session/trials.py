@@ -11,16 +11,15 @@ from typing import Any
 
 from ..sandbox.spec import Measurement, TrialSpec
 from . import budget, judge
+from .answers import baseline_failed_text, trial_reply
 from .commits import message
 from .errors import RefusedError
-from .plan import log_path, trial_spec
+from .plan import trial_spec
 from .reply import Reply
 from .rows import checked_words, write_forgotten
 from .session import Session
 from .state import Decision, Trial
-from .view import read_log_lines, show_metrics, trial_facts
 
-_LOG_TAIL = 20
 BASELINE = "baseline"
 
 
@@ -41,11 +40,32 @@ def refuse_unready(session: Session) -> None:
     session.refuse_running()
     session.refuse_exhausted()
     waiting = session.state.undecided
-    if waiting and waiting.may_keep and waiting.blob != session.state.draft:
+    if waiting and waiting.blob != session.state.draft:
+        refuse_waiting(session)
+
+
+def refuse_waiting(session: Session) -> None:
+    """Raise RefusedError if a measured trial waits that may be kept."""
+    waiting = session.state.undecided
+    if waiting and waiting.may_keep:
         raise RefusedError(
             f"trial {waiting.number} is {waiting.verdict} and waits for your decision. Call keep or revert first "
             f'(to keep it, the draft must be what it measured: read_target(revision="{waiting.number}")).'
         )
+
+
+def restore(session: Session, draft: str) -> None:
+    """Undo the edit that a `run_trial` made for a trial that never began."""
+    if draft:
+        session.set_draft(draft, "undone")
+
+
+def abandon(session: Session, draft: str) -> None:
+    """Leave nothing half done after a fault: close the trial that runs; without a baseline undo the edit as well."""
+    if session.state.running is not None:
+        interrupt(session, session.state.running, "interrupted: Referee failed to finish it")
+    if session.state.baseline is None:
+        restore(session, draft)
 
 
 def measured_before(session: Session) -> Reply | None:
@@ -193,16 +213,6 @@ def _finish_baseline(session: Session, trial: Trial, measured: Mapping[str, Any]
     return trial_reply(session, trial)
 
 
-def baseline_failed_text(session: Session) -> str:
-    """Why nothing can be measured, with the end of the log."""
-    tail = "\n".join(read_log_lines(log_path(session.state_home, 0))[-_LOG_TAIL:])
-    return (
-        f"the baseline failed: {session.state.baseline_reason}. The frozen evaluator does not work on the "
-        "unchanged target, so a person must mend it; run_eval tries again.\nEnd of its output (untrusted):\n"
-        f"{tail or '(no output)'}"
-    )
-
-
 def _judge(session: Session, trial: Trial, measured: Mapping[str, Any]) -> judge.Judgement:
     baseline, best = session.state.baseline, session.state.best_trial
     if baseline is None or best is None:  # a trial only begins after its baseline was kept
@@ -258,30 +268,3 @@ def interrupt(session: Session, number: int, reason: str) -> None:
         session.decide(trial, Decision.CRASH, "interrupted")
         session.record("row", {"trial": number, "description": f"interrupted: {trial.description}", "worded": False})
     session.settle()
-
-
-def running_reply(session: Session) -> Reply:
-    """What is known of the trial that runs; a trial that has just ended counts as running until it is told."""
-    number = session.state.running
-    if number is None:
-        return Reply("The trial has just ended.", next="run_eval returns it.", facts={"status": "running"})
-    trial = session.state.trials[number]
-    seconds = session.elapsed() - trial.started
-    text = f"Trial {number} ({trial.description}) is running: {seconds:.0f} s of at most {trial.limit:.0f} s."
-    return Reply(text, next="run_eval goes on waiting for it.", facts={"trial": number, "status": "running"})
-
-
-def trial_reply(session: Session, trial: Trial) -> Reply:
-    """What is known of a measured trial, as an answer to the agent."""
-    said = (
-        f"Trial {trial.number} ({trial.description}): {trial.verdict}. {show_metrics(trial.metrics, session.contract)}"
-    )
-    text = f"{said.rstrip()}\n{trial.reason}. Took {trial.seconds:.1f} s."
-    tail = read_log_lines(log_path(session.state_home, trial.number))[-_LOG_TAIL:] if trial.failed else []
-    return Reply(text, next=_next(trial), facts=trial_facts(trial, session.contract), untrusted="\n".join(tail))
-
-
-def _next(trial: Trial) -> str:
-    if trial.decision:
-        return "edit_target tries the next idea."
-    return "keep accepts it." if trial.may_keep else "revert goes back to the best."

@@ -60,7 +60,7 @@ def find(project: Project, tag: str | None) -> tuple[str, Path]:
 def verify(project: Project, tag: str, home: Path) -> Verified:
     """Run every check; beside a server, look again where something was in the middle of changing."""
     for _ in range(_LOOKS):
-        holder = _holder(home)
+        holder = who_holds(home)
         verified = Verified(tag, home, holder, _checks(project, tag, home))
         if not verified.findings or not holder:
             break
@@ -68,7 +68,8 @@ def verify(project: Project, tag: str, home: Path) -> Verified:
     return verified
 
 
-def _holder(home: Path) -> str:
+def who_holds(home: Path) -> str:
+    """Pid of the server that works on a session; empty if none does, or if this user cannot tell."""
     try:
         return held_by(home)
     except OSError:  # a folder that is gone, or that this user may only read

@@ -20,6 +20,7 @@ from .reply import Reply
 from .repository import Base
 from .results import columns, number, row
 from .state import State, Trial
+from .untrusted import printable
 
 MAX_CHARS = 30_000
 MAX_LINES = 2_000
@@ -253,11 +254,6 @@ def read_log_lines(path: Path) -> list[str]:
         return []
     text = path.read_bytes().decode("utf-8", "replace")
     return [printable(line) for line in text.splitlines()]
-
-
-def printable(line: str) -> str:
-    """The line with everything that a terminal or a model could take for more than text replaced."""
-    return "".join(char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 
 def show_metrics(metrics: Any, contract: Contract) -> str:

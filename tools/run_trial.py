@@ -38,7 +38,7 @@ async def run(loop: Loop, call: Call, given: RunTrial) -> Answer:
 TOOL = Tool(
     name="run_trial",
     description=(
-        "Try one idea in one call: edit the best, measure it, keep it if the rule allows, else go back to the best, "
+        "Try one idea in one call: edit the draft, measure it, keep it if the rule allows, else go back to the best, "
         "and write the row. The short way: call it until continue is false."
     ),
     arguments=RunTrial,

@@ -126,7 +126,7 @@ def _facts(project: Project, program: Program, found: Rehearsal) -> dict[str, An
 
 
 def _inputs(opened: Opened) -> list[str]:
-    program, *inputs = opened.pins  # the program comes first; it is pinned, not declared
+    _program, *inputs = opened.pins  # the program comes first; it is pinned, not declared
     return inputs
 
 

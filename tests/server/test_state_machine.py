@@ -333,3 +333,22 @@ async def test_dollars_end_the_session_when_the_first_report_reaches_the_limit(
         last = await agent("run_trial", description="dear", content=BETTER, cost_usd=1.0)
     assert last["continue"] is False
     assert "$1.50 of $1.5" in last["budget"]["reason"]
+
+
+async def test_run_trial_leaves_the_draft_alone_when_the_baseline_fails(
+    connect: Any, make_project: Callable[..., Path]
+) -> None:
+    project = make_project({"run.sh": CRASH})
+    async with connect(project) as agent:
+        await agent.refused("run_trial", description="x", content=BETTER)
+        draft = await agent("read_target")
+    assert "exit 7" in draft["text"]
+
+
+async def test_run_trial_is_refused_before_it_edits_while_a_trial_waits(connect: Any, project: Path) -> None:
+    async with connect(project) as agent:
+        await measured(agent, BETTER)
+        said = await agent.refused("run_trial", description="x", content=WORSE)
+        kept = await agent("keep")
+    assert "Call keep or revert first" in said
+    assert kept["decision"] == "keep"

@@ -1,7 +1,7 @@
 """What the tests of sessions share: an agent in memory, sessions opened without one, and where their state lies."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,19 +58,27 @@ def connect() -> Connect:
     return connected
 
 
+Opened = Callable[..., AbstractContextManager[Session]]
+
+
 @pytest.fixture
-def opened() -> Iterator[Callable[..., Session]]:
-    """Open sessions in this process; whatever is still open at the end of the test is closed."""
-    with ExitStack() as stack:
+def opened() -> Opened:
+    """Open a session in this process, without a server."""
 
-        def open_now(folder: Path, tag: str | None = "mar8") -> Session:
-            project = Project(folder)
-            stack.callback(project.git.close)
+    @contextmanager
+    def open_now(folder: Path, tag: str | None = "mar8") -> Iterator[Session]:
+        project = Project(folder)
+        try:
             session = open_session(project, tag)
-            stack.callback(session.close)
-            return session
+        except BaseException:
+            project.git.close()
+            raise
+        try:
+            yield session
+        finally:
+            session.close()
 
-        yield open_now
+    return open_now
 
 
 @pytest.fixture

@@ -1,0 +1,112 @@
+"""`referee audit`: what happened in a session, call by call; with `--verify`, whether the record of it holds."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ...sandbox.errors import RefereeError
+from ...session.scanning import scan
+from ...session.verify import Verified, find, verify
+from .common import add_json, add_repo, add_tag
+from .screen import cut, say, say_json, width
+from .sessions import project_of
+from .timeline import Line, timeline
+
+FOUND = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    help_text = "check chain, commits, refs, rows, verdicts and budget against each other; exits 1 on any finding"
+    parser.add_argument("--verify", action="store_true", help=help_text)
+    add_repo(parser)
+    add_tag(parser)
+    add_json(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Tell or check what happened."""
+    tell = check if given.verify else audit
+    return tell(given.repo, given.tag, as_json=given.json)
+
+
+def audit(repo: Path, tag: str | None, *, as_json: bool) -> int:
+    """Print every call and what came of it, in order, as far as the journal can be read; 1 if it is damaged."""
+    with project_of(repo) as project:
+        tag, home = find(project, tag)
+    scanned = scan(home / "journal.jsonl")
+    damage = [*scanned.chain.findings, *scanned.head.findings]
+    if as_json:
+        records = [asdict(record) for record in scanned.records]
+        say_json({"tag": tag, "records": records, "damage": damage})
+    else:
+        say("\n".join(_told(tag, timeline(scanned.records))))
+    if damage:
+        raise RefereeError("\n".join([*damage, "the journal is damaged. `referee audit --verify` checks the rest."]))
+    return 0
+
+
+def _told(tag: str, lines: list[Line]) -> list[str]:
+    wide = width()
+    day, told = "", [f"session {tag}; times are UTC"]
+    for line in lines:
+        if line.time[:10] != day:
+            day = line.time[:10]
+            told.append(day)
+        told.append(cut_line(line, wide))
+    return told
+
+
+def cut_line(line: Line, columns: int | None) -> str:
+    """One line of the timeline: calls at the margin, what they did indented; the outcome is never cut away first."""
+    clock = line.time[11:19]
+    head = f"{clock}  {line.what:<13}" if line.call else f"{clock}    {line.what}"
+    if line.call is False:
+        return cut_keeping(head, columns)
+    outcome = f"  -> {line.outcome}"
+    room = None if columns is None else max(columns - len(head) - min(len(outcome), columns // 2) - 1, 8)
+    return cut_keeping(f"{head} {cut(line.arguments, room)}{outcome}", columns)
+
+
+def cut_keeping(text: str, columns: int | None) -> str:
+    """Like `cut`, with the indentation as it is."""
+    body = text[8:].lstrip()
+    start = text[: len(text) - len(body)]
+    return start + cut(body, None if columns is None else columns - len(start))
+
+
+def check(repo: Path, tag: str | None, *, as_json: bool) -> int:
+    """Print every check with `ok` or what was found; 1 if anything was."""
+    with project_of(repo) as project:
+        verified = verify(project, *find(project, tag))
+    if as_json:
+        say_json(_data(verified))
+    else:
+        say("\n".join(_report(verified)))
+    return FOUND if verified.findings else 0
+
+
+def _data(verified: Verified) -> dict[str, Any]:
+    return {
+        "tag": verified.tag,
+        "held_by": verified.held_by or None,
+        "findings": verified.findings,
+        "checks": [asdict(check) | {"ok": check.ok} for check in verified.checks],
+    }
+
+
+def _report(verified: Verified) -> list[str]:
+    beside = f", held by pid {verified.held_by}" if verified.held_by else ""
+    lines = [f"session {verified.tag} in {verified.home}{beside}"]
+    for done in verified.checks:
+        word = "FOUND" if done.findings else "unchecked" if done.unchecked else "ok"
+        lines.append(f"{word:<10} {done.name:<9} {done.covers}".rstrip())
+        lines += [f"{'':<10} - {said}" for said in done.findings]
+        lines += [f"{'':<10} not checked: {done.unchecked}"] if done.unchecked and word != "ok" else []
+    count = verified.findings
+    told = "nothing found" if not count else f"{count} finding{'' if count == 1 else 's'}"
+    return [
+        *lines,
+        f"{told}. The head proves the record to whoever noted it down: compare it with the agent's transcript.",
+    ]

@@ -1,0 +1,173 @@
+"""`referee show N`: one trial with its reasons, its diff and the end of its log."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ...session.contract import Metric
+from ...session.edits import unified_diff
+from ...session.errors import RefusedError
+from ...session.numbers import exact, show
+from ...session.plan import log_path
+from ...session.results import memory_gb
+from ...session.state import Trial
+from ...session.view import read_log_lines
+from .common import add_json, add_repo, add_tag
+from .screen import cut, duration, memory, pairs, say, say_json, table, width
+from .sessions import Seen, seen
+
+_LOG_LINES = 20
+_LOG_COLUMNS = 500
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument("number", type=int, metavar="N", help="number of the trial; 0 is the baseline")
+    add_repo(parser)
+    add_tag(parser)
+    add_json(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Show one trial."""
+    return show_trial(given.repo, given.tag, given.number, as_json=given.json)
+
+
+def show_trial(repo: Path, tag: str | None, number: int, *, as_json: bool) -> int:
+    """Print one trial, and return the exit code.
+
+    Raises:
+        RefusedError: If there is no such trial.
+    """
+    with seen(repo, tag) as session:
+        facts = collect(session, _found(session, number))
+        if as_json:
+            say_json(facts)
+        else:
+            say("\n".join(_lines(session, facts)))
+    return 0
+
+
+def _found(session: Seen, number: int) -> Trial:
+    trials = session.state.trials
+    if number not in trials:
+        have = f"expected 0 to {max(trials)}" if trials else "no trial was measured yet"
+        raise RefusedError(f"show: no trial {number} in session {session.tag}; {have}.")
+    return trials[number]
+
+
+def collect(session: Seen, trial: Trial) -> dict[str, Any]:
+    """Everything that the command knows of a trial, as data."""
+    then = _best_of_then(session, trial)
+    measured = trial.measurement
+    return {
+        "trial": trial.number,
+        "tag": session.tag,
+        "description": trial.row or trial.description,
+        "said_before": trial.description,
+        "decision": str(trial.decision) if trial.decision else None,
+        "verdict": trial.verdict or None,
+        "reason": trial.reason,
+        "interrupted": trial.interrupted,
+        "metrics": dict(trial.metrics),
+        "best_of_then": None if then is None else {"trial": then.number, "metrics": dict(then.metrics)},
+        "baseline": dict(session.state.baseline.metrics) if session.state.baseline else None,
+        "runs": measured.get("runs", []),
+        "seconds": round(trial.seconds, 3),
+        "limit": trial.limit,
+        "memory_gb": round(memory_gb(trial), 3) if measured else None,
+        "exit_code": measured.get("exit_code"),
+        "level": measured.get("level"),
+        "backend": measured.get("backend"),
+        "integrity": session.state.opened.integrity,
+        "commit": trial.commit or None,
+        "parent": trial.parent,
+        "lesson": trial.lesson,
+        "cost_usd": trial.cost_usd,
+        "diff": "" if then is None else _diff(session, then, trial),
+        "log": _log(session, trial),
+    }
+
+
+def _best_of_then(session: Seen, trial: Trial) -> Trial | None:
+    if trial.number == 0:
+        return None
+    return next((kept for kept in session.state.kept if kept.commit == trial.parent), None)
+
+
+def _diff(session: Seen, then: Trial, trial: Trial) -> str:
+    return unified_diff(session.view.text(then.blob), session.view.text(trial.blob), session.state.opened.target)
+
+
+def _log(session: Seen, trial: Trial) -> list[str]:
+    last = max(len(trial.measurement.get("runs", ())) - 1, 0)
+    lines = read_log_lines(log_path(session.home, trial.number, last))[-_LOG_LINES:]
+    return [cut_line(line) for line in lines]
+
+
+def cut_line(line: str) -> str:
+    """A line of a log, of bounded length."""
+    return line if len(line) <= _LOG_COLUMNS else f"{line[:_LOG_COLUMNS]}…"
+
+
+def _lines(session: Seen, facts: dict[str, Any]) -> list[str]:
+    wide = width()
+    decided = facts["decision"] or ("not decided" if facts["verdict"] else _unmeasured(session))
+    peak = "" if facts["memory_gb"] is None else f", memory {memory(facts['memory_gb'])}"
+    told = [
+        ("decision", f"{decided} ({facts['verdict']})" if facts["verdict"] else decided),
+        ("reason", facts["reason"]),
+        ("took", f"{duration(facts['seconds'])} of at most {duration(facts['limit'])}{peak}"),
+        ("sandbox", f"{facts['level']}: {facts['backend']}" if facts["level"] else ""),
+        ("integrity", facts["integrity"]),
+        ("commit", facts["commit"] or ""),
+        ("parent", facts["parent"] if facts["trial"] else ""),
+        ("lesson", facts["lesson"] or ""),
+        ("cost", "" if facts["cost_usd"] is None else f"${facts['cost_usd']:.2f} (reported)"),
+    ]
+    head = cut(f"trial {facts['trial']} of {session.tag}: {facts['description']}", wide)
+    parts = [head, *pairs(told, None), *_metrics(session, facts)]
+    if facts["diff"]:
+        parts += ["", *facts["diff"].rstrip("\n").split("\n")]
+    elif facts["best_of_then"] is not None:
+        parts += ["", f"No difference from trial {facts['best_of_then']['trial']}."]
+    return [*parts, "", *_fenced(facts["log"])]
+
+
+def _unmeasured(session: Seen) -> str:
+    return "running" if session.held_by else "not measured: its server ended; the next one closes it"
+
+
+def _metrics(session: Seen, facts: dict[str, Any]) -> list[str]:
+    if not facts["metrics"]:
+        return []
+    then, contract = facts["best_of_then"], session.view.contract
+    names = ["metric", "value", *([f"best then ({then['trial']})", "change"] if then else [])]
+    names += ["baseline", "change"] if then and facts["baseline"] else []
+    rows = [names]
+    for name, metric in contract.metrics.items():
+        if name in facts["metrics"]:
+            against = [then["metrics"], facts["baseline"]] if then else []
+            rows.append([name, show(facts["metrics"][name]), *_against(metric, name, facts["metrics"], against)])
+    others = sorted(facts["metrics"].keys() - contract.metrics.keys())
+    rows += [[name, show(facts["metrics"][name]), *[""] * (len(names) - 2)] for name in others]
+    return ["", *table([[*row, ""] for row in rows], None)]
+
+
+def _against(metric: Metric, name: str, values: dict[str, float], others: list[dict[str, float] | None]) -> list[str]:
+    said: list[str] = []
+    for other in others:
+        if other and name in other:
+            change = exact(values[name]) - exact(other[name])
+            better = change > 0 if metric.goal == "maximize" else change < 0
+            word = "" if not change else " better" if better else " worse"
+            said += [show(other[name]), f"{'+' if change > 0 else ''}{show(change)}{word}"]
+    return said
+
+
+def _fenced(lines: list[str]) -> list[str]:
+    """Output of evaluated code, so marked that no line of it can pass for a line of ours."""
+    if not lines:
+        return ["No output."]
+    title = "End of the log (untrusted output of the evaluated code):"
+    return [title, *(f"  | {line}" for line in lines)]

@@ -1,0 +1,46 @@
+"""What the agent is told of a trial that runs, is measured, or could not be measured at all."""
+
+from .plan import log_path
+from .reply import Reply
+from .session import Session
+from .state import Trial
+from .untrusted import fenced
+from .view import read_log_lines, show_metrics, trial_facts
+
+_LOG_TAIL = 20
+
+
+def baseline_failed_text(session: Session) -> str:
+    """Why nothing can be measured, with the end of the log."""
+    tail = "\n".join(read_log_lines(log_path(session.state_home, 0))[-_LOG_TAIL:])
+    return (
+        f"the baseline failed: {session.state.baseline_reason}. The frozen evaluator does not work on the unchanged "
+        f"target, so a person must mend it; run_eval tries again.\n{fenced(tail or '(no output)')}"
+    )
+
+
+def running_reply(session: Session) -> Reply:
+    """What is known of the trial that runs; a trial that has just ended counts as running until it is told."""
+    number = session.state.running
+    if number is None:
+        return Reply("The trial has just ended.", next="run_eval returns it.", facts={"status": "running"})
+    trial = session.state.trials[number]
+    seconds = session.elapsed() - trial.started
+    text = f"Trial {number} ({trial.description}) is running: {seconds:.0f} s of at most {trial.limit:.0f} s."
+    return Reply(text, next="run_eval goes on waiting for it.", facts={"trial": number, "status": "running"})
+
+
+def trial_reply(session: Session, trial: Trial) -> Reply:
+    """What is known of a measured trial, as an answer to the agent."""
+    said = (
+        f"Trial {trial.number} ({trial.description}): {trial.verdict}. {show_metrics(trial.metrics, session.contract)}"
+    )
+    text = f"{said.rstrip()}\n{trial.reason}. Took {trial.seconds:.1f} s."
+    tail = read_log_lines(log_path(session.state_home, trial.number))[-_LOG_TAIL:] if trial.failed else []
+    return Reply(text, next=_next(trial), facts=trial_facts(trial, session.contract), untrusted="\n".join(tail))
+
+
+def _next(trial: Trial) -> str:
+    if trial.decision:
+        return "edit_target tries the next idea."
+    return "keep accepts it." if trial.may_keep else "revert goes back to the best."

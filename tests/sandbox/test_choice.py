@@ -1,0 +1,129 @@
+"""Which backend is taken, and that it is never silently a weaker one."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import pytest
+from referee.sandbox import backends, choice, probe, report
+from referee.sandbox.errors import SandboxError, SandboxUnavailableError
+from referee.sandbox.launch import Launcher
+from referee.sandbox.spec import Capabilities, Level, Measurement, TrialSpec
+
+from .conftest import Lab, make_lab, unavailable
+
+
+def _capabilities(only: str | None, minimum: Level) -> Capabilities:
+    async def ask() -> Capabilities:
+        async with Launcher(only) as launcher:
+            return await launcher.capabilities(minimum)
+
+    return anyio.run(ask)
+
+
+def test_the_strongest_backend_that_works_is_chosen() -> None:
+    working = [key for key in backends.BACKENDS if not unavailable(key)]
+    assert _capabilities(None, Level.NONE).backend == backends.BACKENDS[working[0]].name
+
+
+@pytest.mark.parametrize("key", ["landlock", "none"])
+def test_less_than_the_minimum_is_refused_with_reasons(key: str) -> None:
+    if unavailable(key):
+        pytest.skip(unavailable(key))
+    with pytest.raises(SandboxUnavailableError, match="expected at least isolated"):
+        _capabilities(key, Level.ISOLATED)
+
+
+def test_measuring_refuses_what_the_machine_cannot_confine(ground: Path) -> None:
+    lab = make_lab(ground, "none", Launcher(only="none"))
+
+    async def run() -> None:
+        async with lab.launcher as launcher:
+            await launcher.measure(lab.spec("open('ran', 'w')", minimum=Level.LIMITED))
+
+    with pytest.raises(SandboxUnavailableError):
+        anyio.run(run)
+    assert not lab.log.exists()
+
+
+def test_measuring_runs_in_the_chosen_backend(lab: Lab) -> None:
+    async def run() -> Measurement:
+        async with Launcher(only=lab.key) as launcher:
+            return await launcher.measure(lab.spec("print('score: 2')", metrics=("score",)))
+
+    measured = anyio.run(run)
+    assert (measured.backend, dict(measured.metrics)) == (backends.BACKENDS[lab.key].name, {"score": 2.0})
+
+
+def test_a_confining_backend_reports_what_it_enforces(confined: Lab) -> None:
+    found = _capabilities(confined.key, Level.LIMITED)
+    states = {protection.name: protection.state for protection in found.protections}
+    for name in ("private reads", "network", "privileges", "environment", "time", "output", "survivors"):
+        assert states[name] == "enforced", name
+    assert states["memory"] == states["disk"] == states["process count"] == "absent"
+
+
+def test_nothing_is_claimed_of_what_confines_nothing() -> None:
+    found = _capabilities("none", Level.NONE)
+    states = {protection.name: protection.state for protection in found.protections}
+    assert {states[name] for name in ("files", "private reads", "network", "processes")} == {"absent"}
+    assert all(protection.evidence for protection in found.protections)
+
+
+async def _broken(spec: TrialSpec, key: str) -> Measurement:
+    """A machine on which every backend runs and none confines: what `none` would answer."""
+    async with Launcher() as launcher:
+        return replace(await launcher.run(spec, "none"), backend=backends.BACKENDS[key].name)
+
+
+def test_a_backend_that_does_not_hold_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {key: replace(entry, missing=str) for key, entry in backends.BACKENDS.items()}
+    monkeypatch.setattr(choice, "BACKENDS", table)
+
+    async def ask() -> choice.Choice:
+        return await choice.choose(_broken, None)
+
+    found = anyio.run(ask)
+    assert found.capabilities.level is Level.NONE
+    assert sum("it did not hold" in reason for reason in found.capabilities.lost) == len(table) - 1
+
+
+async def _failing(_spec: TrialSpec, _key: str) -> Measurement:
+    raise SandboxError("no")
+
+
+def test_where_nothing_works_nothing_is_run() -> None:
+    async def ask() -> choice.Choice:
+        return await choice.choose(_failing, None)
+
+    found = anyio.run(ask)
+    with pytest.raises(SandboxUnavailableError, match="found nothing, expected at least none"):
+        found.checked(Level.NONE)
+
+
+def test_the_witness_outside_outweighs_the_word_inside() -> None:
+    with probe.outside() as (target, top):
+        (target.folder / "written").touch()
+        innocent = {name: 0.0 for name in probe.NAMES}
+        run = Measurement("ok", "", innocent, 0, 0, 0, 0, None, 0, (), "bubblewrap", Level.ISOLATED)
+        assert probe.holes(target, run) == {"wrote_outside"}
+        assert report.broken(backends.BACKENDS["bubblewrap"], probe.holes(target, run)) == {"wrote_outside"}
+        assert top.exists()
+    assert not top.exists()
+
+
+@pytest.mark.parametrize("place", ["home", "below home"])
+def test_a_repository_in_the_home_works(lab: Lab, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    monkeypatch.setenv("HOME", str(lab.root if place == "home" else lab.base))
+    (lab.base / "private").write_text("hunter2")
+
+    async def run() -> Measurement:
+        async with Launcher() as launcher:
+            code = f"import os; print(os.path.exists('prepare.py'), os.path.exists({str(lab.base / 'private')!r}))"
+            return await launcher.run(lab.spec(code), lab.key)
+
+    assert anyio.run(run).outcome == "ok"
+    assert lab.said().startswith("True")
+    assert lab.said() == "True False\n" or not lab.key.startswith("bubblewrap")
+    assert os.listdir(lab.root) == []

@@ -1,0 +1,488 @@
+"""`audit --verify` from inside: every way to touch a finished session is noticed, and named."""
+
+import json
+import os
+import re
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from referee.session.loop import Call, Loop
+from referee.session.scanning import scan
+from referee.session.session import Change
+
+from tests.conftest import MakeProject, git
+from tests.finished import TAG, Finished, copy, found
+
+Forge = Callable[[list[dict[str, Any]]], Any]
+_QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture
+def done(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A finished session of its own."""
+    return copy(tmp_path_factory, tmp_path)
+
+
+def _files(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file but the lock, with when it was written and what it holds."""
+    return {
+        str(path): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "lock"
+    }
+
+
+def _set(kind: str, trial: int, *keys: str, to: object) -> Forge:
+    """A forgery: one value of one record."""
+
+    def change(records: list[dict[str, Any]]) -> None:
+        data = next(r["data"] for r in records if r["kind"] == kind and r["data"].get("trial", trial) == trial)
+        for key in keys[:-1]:
+            data = data[key]
+        data[keys[-1]] = to
+
+    return change
+
+
+def _metric(done: Finished, trial: int, value: float) -> None:
+    """The forgery that a cheat would want most: another number, everywhere in the record of one trial."""
+
+    def change(records: list[dict[str, Any]]) -> None:
+        for record in records:
+            if record["kind"] == "trial_measured" and record["data"]["trial"] == trial:
+                record["data"]["measurement"] |= {"metrics": {"loss": value}, "runs": [{"loss": value}]}
+
+    done.forge(change)
+
+
+# --- what nobody touched ---------------------------------------------------------------------------------------------
+
+
+def test_an_untouched_session_passes_every_check(done: Finished) -> None:
+    verified = done.verified()
+    assert found(verified) == {}
+    assert [check.name for check in verified.checks if check.ok and not check.unchecked] == [
+        "chain",
+        "head",
+        "steps",
+        "verdicts",
+        "budget",
+        "commits",
+        "refs",
+        "branch",
+        "rows",
+    ]
+
+
+def test_verifying_writes_nothing(done: Finished) -> None:
+    before = _files(done.home), _files(done.repo)
+    done.verified()
+    assert (_files(done.home), _files(done.repo)) == before
+
+
+@pytest.mark.anyio
+async def test_a_session_with_a_running_trial_passes_beside_its_server(
+    make_project: MakeProject, home_of: Callable[[Path], Path]
+) -> None:
+    folder = make_project({"run.sh": 'echo loss: 3\n[ -z "$SLOW" ] || sleep 60\n'})
+    async with Loop(folder, TAG) as loop:
+        await loop.run(Call("run_eval"), "baseline", 60)
+        slow = Change(content="echo loss: 2\nsleep 60\n")
+        await loop.write(Call("edit_target"), lambda session: session.edit(slow))
+        await loop.run(Call("run_eval"), "slow", 0)
+        verified = await anyio.to_thread.run_sync(Finished(folder, home_of(folder)).verified)
+    assert found(verified) == {}
+    assert verified.held_by == str(os.getpid())
+    assert found(Finished(folder, home_of(folder)).verified()) == {}
+
+
+def test_a_half_written_last_line_is_said_and_not_held_against_anyone(done: Finished) -> None:
+    with done.journal.open("ab") as file:
+        file.write(b'{"seq":')
+    verified = done.verified()
+    assert found(verified) == {}
+    assert "7 bytes of a half-written line" in verified.checks[0].covers
+
+
+# --- the journal -----------------------------------------------------------------------------------------------------
+
+
+@_QUICK
+@given(choice=st.data())
+def test_any_changed_byte_is_noticed_and_its_line_named(done: Finished, choice: st.DataObject) -> None:
+    raw = (done.home / "journal.jsonl").read_bytes()
+    place = done.home / "other" / "journal.jsonl"
+    place.parent.mkdir(exist_ok=True)
+    at = choice.draw(st.integers(0, len(raw) - 2))
+    byte = choice.draw(st.integers(0, 255).filter(lambda byte: byte != raw[at]))
+    place.write_bytes(raw[:at] + bytes([byte]) + raw[at + 1 :])
+    line = raw[:at].count(b"\n") + 1
+    findings = scan(place).chain.findings
+    assert findings
+    assert findings[0].startswith(f"journal line {line} ")
+
+
+def test_a_changed_metric_is_named_by_line_and_by_trial(done: Finished) -> None:
+    line = done.line_of("trial_measured", trial=4)
+    lines = done.journal.read_bytes().split(b"\n")
+    lines[line - 1] = lines[line - 1].replace(b'"metrics":{"loss":2.5}', b'"metrics":{"loss":1.5}')
+    done.journal.write_bytes(b"\n".join(lines))
+    verified = done.verified()
+    assert found(verified)["chain"] == [
+        f"journal line {line} ('trial_measured') was changed after it was written: its hash is not that of its content"
+    ]
+    assert "taken as they stand" in verified.checks[0].unchecked
+    assert any("trial 4" in said and "Referee-Metric: loss=1.5" in said for said in found(verified)["commits"])
+
+
+def test_a_metric_changed_with_the_whole_chain_computed_anew_is_named(done: Finished) -> None:
+    _metric(done, 4, 1.5)
+    findings = found(done.verified())
+    assert "chain" not in findings
+    assert any("trial 4" in said and "loss=1.5" in said for said in findings["commits"])
+    assert any("trial 5" in said and "Referee-Journal" in said for said in findings["commits"])
+    assert any(said.startswith("results.tsv line 6: found") for said in findings["rows"])
+
+
+def test_records_cut_off_at_the_end_are_noticed_by_the_head_file(done: Finished) -> None:
+    lines = done.journal.read_bytes().splitlines(keepends=True)
+    done.journal.write_bytes(b"".join(lines[:-9]))
+    assert found(done.verified())["head"] == [
+        f"the journal ends with record {len(lines) - 9}, but record {len(lines)} was written: it was cut off"
+    ]
+
+
+def test_records_cut_off_with_the_head_file_made_to_agree_leave_refs_and_rows_behind(done: Finished) -> None:
+    start = done.line_of("trial_started", trial=5)
+    done.forge(lambda records: records.__delitem__(slice(start - 1, None)))
+    findings = found(done.verified())
+    assert set(findings) == {"refs", "rows"}
+    assert any(f"refs/referee/{TAG}/trials/5 points at" in said for said in findings["refs"])
+    assert any("has more lines than the journal gives: 8 instead of 7" in said for said in findings["rows"])
+
+
+def test_two_swapped_lines_are_both_named(done: Finished) -> None:
+    lines = done.journal.read_bytes().splitlines(keepends=True)
+    lines[9], lines[10] = lines[10], lines[9]
+    done.journal.write_bytes(b"".join(lines))
+    findings = found(done.verified())["chain"]
+    assert [said.split(" (")[0] for said in findings[:2]] == ["journal line 10", "journal line 11"]
+    assert all("removed, added or reordered" in said for said in findings)
+
+
+def test_a_record_taken_out_of_the_middle_is_named_by_what_follows_it(done: Finished) -> None:
+    lines = done.journal.read_bytes().splitlines(keepends=True)
+    done.journal.write_bytes(b"".join(lines[:9] + lines[10:]))
+    (finding,) = found(done.verified())["chain"]
+    assert finding.startswith("journal line 10 ")
+    assert "holds record 11 after record 9" in finding
+
+
+def test_a_line_that_is_no_record_leaves_what_stands_before_it_checked(done: Finished) -> None:
+    line = done.line_of("trial_started", trial=3)
+    lines = done.journal.read_bytes().split(b"\n")
+    lines[line - 1] = b"\x1b[2Jgarbage"
+    done.journal.write_bytes(b"\n".join(lines))
+    git(done.repo, "update-ref", f"refs/referee/{TAG}/trials/1", "HEAD")
+    verified = done.verified()
+    checks = {check.name: check for check in verified.checks}
+    assert f"journal line {line} is not a journal record" in checks["chain"].findings[0]
+    assert checks["chain"].unchecked == f"nothing from line {line} on can be read as a record"
+    assert checks["commits"].covers.startswith("3 commits")
+    assert [said for said in checks["refs"].findings if "trials/1 points" in said]
+    assert checks["branch"].unchecked
+    assert checks["rows"].unchecked
+    assert not any("\x1b" in said for check in verified.checks for said in check.findings)
+
+
+def test_a_journal_damaged_in_its_first_line_is_still_found_and_named(done: Finished) -> None:
+    raw = done.journal.read_bytes()
+    done.journal.write_bytes(b"x" + raw[1:])
+    assert found(done.verified())["chain"][0].startswith("journal line 1 is not a journal record")
+
+
+def test_a_journal_that_is_gone_is_a_finding(done: Finished) -> None:
+    done.journal.unlink()
+    assert found(done.verified())["chain"] == [f"{done.journal} holds no record"]
+
+
+@pytest.mark.parametrize("text", ["", "nonsense\n", "1 2 3\n"])
+def test_a_head_file_that_says_nothing_is_a_finding(done: Finished, text: str) -> None:
+    (done.home / "head").write_text(text, encoding="ascii")
+    assert "missing or says nothing" in found(done.verified())["head"][0]
+
+
+def test_a_chain_written_anew_is_another_one_than_the_head_file_names(done: Finished) -> None:
+    head = (done.home / "head").read_bytes()
+    _metric(done, 2, 8.0)
+    (done.home / "head").write_bytes(head)
+    assert "the journal was written anew" in found(done.verified())["head"][0]
+
+
+_ODD = st.sampled_from([None, True, -1, 1 << 70, 1e308, "", "x\n y\x1b", [], {}, [[]], {"loss": "NaN"}])
+
+
+@_QUICK
+@given(choice=st.data())
+def test_a_forged_record_of_any_form_is_a_finding_and_never_a_fault(done: Finished, choice: st.DataObject) -> None:
+    original = done.journal.read_bytes(), (done.home / "head").read_bytes()
+    kinds = {"opened", "trial_started", "trial_measured", "decided", "row"}
+    records = [index for index, record in enumerate(done.records) if record["kind"] in kinds]
+
+    def change(all_records: list[dict[str, Any]]) -> None:
+        data = all_records[choice.draw(st.sampled_from(records))]["data"]
+        key = choice.draw(st.sampled_from(sorted(data)))
+        odd = choice.draw(_ODD.filter(lambda value: value != data[key]))
+        data[key] = odd
+
+    done.forge(change)
+    try:
+        assert found(done.verified())
+    finally:
+        done.journal.write_bytes(original[0])
+        (done.home / "head").write_bytes(original[1])
+
+
+# --- steps, verdicts, budget -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("forgery", "check", "said"),
+    [
+        (_set("trial_measured", 2, "verdict", to="improved"), "verdicts", "trial 2: verdict is recorded as 'improved'"),
+        (_set("trial_measured", 2, "may_keep", to=True), "verdicts", "trial 2: may_keep is recorded as True"),
+        (_set("trial_measured", 2, "reason", to="good"), "verdicts", "trial 2: reason is recorded as 'good'"),
+        (_set("trial_measured", 4, "lines", to=9), "commits", "run.sh has 1 lines, the journal says 9"),
+        (_set("trial_measured", 1, "measurement", "runs", to=[{"loss": 1.0}]), "verdicts", "medians of its runs"),
+        (_set("trial_measured", 3, "measurement", "reason", to=""), "verdicts", "trial 3: "),
+        (_set("trial_measured", 0, "verdict", to="improved"), "verdicts", "trial 0: verdict is recorded"),
+        (_set("decided", 2, "decision", to="keep"), "steps", "trial 2: keep, but it may not be kept (worse)"),
+        (_set("decided", 3, "decision", to="discard"), "steps", "discard, which is not the word for crash"),
+        (_set("trial_started", 5, "parent", to="0" * 40), "steps", "trial 5: its parent is '0000"),
+        (_set("trial_started", 5, "blob", to="0" * 40), "steps", "trial 5: it did not measure the draft"),
+        (_set("trial_started", 5, "limit", to=500.0), "budget", "trial 5: it was given 500.0 s, 20.0 s were left"),
+        (_set("trial_measured", 5, "measurement", "seconds", to=99.0), "budget", "trial 5: it took 99.0 s of 20.0 s"),
+        (_set("opened", 0, "budget", "max_experiments", to=2), "budget", "trial 3: it began with the budget used up"),
+        (_set("opened", 0, "budget", "max_cost_usd", to=0.5), "budget", "used up ($0.50 of $0.5)"),
+        (_set("opened", 0, "contract", "metrics", "loss", "goal", to="maximize"), "steps", "is not the one that its"),
+        (_set("opened", 0, "tag", to="other"), "steps", "opened as 'other', not as mar8"),
+        (_set("opened", 0, "results", to="/etc/passwd"), "rows", "'/etc/passwd' is no name for a results file"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_forged_step_is_named(done: Finished, forgery: Forge, check: str, said: str) -> None:
+    done.forge(forgery)
+    assert [text for text in _found_by_pointer(done)[check] if said in text]
+
+
+def _found_by_pointer(done: Finished) -> dict[str, list[str]]:
+    """Findings of the session that the pointer names, whatever its journal calls itself."""
+    from referee.session.project import Project  # noqa: PLC0415 - only here
+    from referee.session.verify import verify  # noqa: PLC0415 - likewise
+
+    project = Project(done.repo)
+    try:
+        return found(verify(project, TAG, done.home))
+    finally:
+        project.git.close()
+
+
+def _add(kind: str, data: dict[str, Any]) -> Forge:
+    return lambda records: records.append(records[-1] | {"kind": kind, "data": data})
+
+
+def test_a_limit_that_was_lowered_or_removed_is_named(done: Finished) -> None:
+    budget = {"max_experiments": 50, "max_wall_clock_hours": None, "max_cost_usd": None, "max_consecutive_crashes": 10}
+    done.forge(_add("extended", {"budget": budget, "message": ""}))
+    assert [said.split(": ")[1] for said in found(done.verified())["budget"]] == [
+        "max_experiments went from 100 to 50",
+        "max_wall_clock_hours went from 8.0 to None",
+    ]
+
+
+def test_a_message_taken_in_twice_is_named(done: Finished) -> None:
+    budget = done.records[0]["data"]["budget"]
+    twice = _add("extended", {"budget": budget, "message": "abc"})
+    done.forge(lambda records: (twice(records), twice(records)))
+    assert ["the message 'abc' was taken in twice" in said for said in found(done.verified())["budget"]] == [True]
+
+
+# --- commits ---------------------------------------------------------------------------------------------------------
+
+
+def _commit(done: Finished, trial: int, *, tree: str = "", parent: str = "", change: tuple[str, str] = ("", "")) -> str:
+    """A commit like the one of a trial, by Referee, with something else in it."""
+    raw = git(done.repo, "cat-file", "commit", done.commit(trial)).encode() + b"\n"
+    text = re.sub(rb"^tree \w+", b"tree " + tree.encode(), raw) if tree else raw
+    text = re.sub(rb"parent \w+", b"parent " + parent.encode(), text) if parent else text
+    path = done.home / "commit"
+    path.write_bytes(text.replace(change[0].encode(), change[1].encode()) if change[0] else text)
+    return git(done.repo, "hash-object", "-t", "commit", "-w", str(path))
+
+
+def _replace(done: Finished, trial: int, commit: str, **data: str) -> None:
+    """Put another commit in a trial's place: refs, records and the whole chain."""
+    old = done.commit(trial)
+
+    def change(records: list[dict[str, Any]]) -> None:
+        for record in records:
+            own = record["data"].get("trial") == trial
+            record["data"] |= {"commit": commit} if own and "commit" in record["data"] else {}
+            record["data"] |= {name: value for name, value in data.items() if own and name in record["data"]}
+
+    done.forge(change)
+    for ref in git(done.repo, "for-each-ref", "--format=%(refname)", f"--points-at={old}").split():
+        git(done.repo, "update-ref", ref, commit)
+
+
+def test_a_trial_commit_with_another_metric_is_named_by_its_ref(done: Finished) -> None:
+    other = _commit(done, 5, change=("loss=7.000000", "loss=1.000000"))
+    git(done.repo, "update-ref", f"refs/referee/{TAG}/trials/5", other)
+    (finding,) = found(done.verified())["refs"]
+    assert f"trials/5 points at {other[:7]} (unknown to the journal); the journal says" in finding
+
+
+def test_a_trial_commit_with_another_metric_in_a_chain_computed_anew_is_named(done: Finished) -> None:
+    _replace(done, 5, _commit(done, 5, change=("loss=7.000000", "loss=1.000000")))
+    said = found(done.verified())["commits"]
+    assert any("trial 5" in text and "says 'Referee-Metric: loss=1.000000', journal line" in text for text in said)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("Referee-Trial: 5", "Referee-Trial: 6"),
+        ("Referee-Verdict: worse", "Referee-Verdict: improved"),
+        ("Referee-Session: mar8", "Referee-Session: mar9"),
+        ("Referee-Integrity: self-reported", "Referee-Integrity: sealed"),
+        ("raise again", "a triumph"),
+        ("Referee <referee@localhost>", "Person <person@example.org>"),
+        ("Referee-Verdict: worse\n", ""),
+    ],
+    ids=lambda change: change[0].split(":")[0],
+)
+def test_any_other_word_in_a_trial_commit_is_named(done: Finished, change: tuple[str, str]) -> None:
+    _replace(done, 5, _commit(done, 5, change=change))
+    others = [text for text in found(done.verified())["commits"] if "Referee-Journal" not in text]
+    assert others
+    assert all(text.startswith("trial 5: commit ") for text in others)
+
+
+def test_a_commit_that_changes_a_second_file_is_named(done: Finished) -> None:
+    index = {"GIT_INDEX_FILE": str(done.home / "index")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_INDEX_FILE", index["GIT_INDEX_FILE"])
+        git(done.repo, "read-tree", done.commit(5))
+        git(done.repo, "update-index", "--force-remove", "data/frozen.txt")
+        tree = git(done.repo, "write-tree")
+    _replace(done, 5, _commit(done, 5, tree=tree), tree=tree)
+    said = found(done.verified())["commits"]
+    assert any("trial 5" in text and "is not the base tree with run.sh replaced" in text for text in said)
+
+
+def test_a_commit_with_another_parent_is_named(done: Finished) -> None:
+    _replace(done, 5, _commit(done, 5, parent=done.commit(1)))
+    said = found(done.verified())["commits"]
+    assert any("trial 5" in text and f"the best of then was {done.commit(4)}" in text for text in said)
+
+
+def _loose(done: Finished, oid: str) -> Path:
+    return done.repo / ".git" / "objects" / oid[:2] / oid[2:]
+
+
+@pytest.mark.parametrize("what", ["", "^{tree}", ":run.sh"], ids=["commit", "tree", "blob"])
+def test_a_missing_object_is_named_with_its_trial(done: Finished, what: str) -> None:
+    _loose(done, git(done.repo, "rev-parse", done.commit(2) + what)).unlink()
+    assert any(text.startswith("trial 2: ") and "missing" in text for text in found(done.verified())["commits"])
+
+
+def test_an_object_whose_bytes_were_replaced_in_the_store_is_named(done: Finished) -> None:
+    blob = git(done.repo, "rev-parse", done.commit(2) + ":run.sh")
+    place = _loose(done, blob)
+    place.chmod(0o644)
+    place.write_bytes(zlib.compress(b"blob 6\0forged"))
+    assert any("trial 2: " in text and "other bytes" in text for text in found(done.verified())["commits"])
+
+
+def test_a_replace_ref_does_not_stand_in_for_a_commit(done: Finished) -> None:
+    git(done.repo, "replace", done.commit(5), _commit(done, 5, change=("loss=7.000000", "loss=1.000000")))
+    assert found(done.verified()) == {}
+
+
+# --- refs and rows ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["trials/2", "best", "base", "draft"])
+def test_a_moved_ref_is_named_with_where_it_points(done: Finished, name: str) -> None:
+    git(done.repo, "update-ref", f"refs/referee/{TAG}/{name}", done.commit(3))
+    (finding,) = found(done.verified())["refs"]
+    assert finding.startswith(f"refs/referee/{TAG}/{name} points at {done.commit(3)[:7]} (trial 3 (crash))")
+
+
+def test_a_deleted_and_a_strange_ref_are_named(done: Finished) -> None:
+    git(done.repo, "update-ref", f"refs/referee/{TAG}/trials/77", done.commit(3))
+    git(done.repo, "update-ref", "-d", f"refs/referee/{TAG}/trials/3")
+    assert [said.split(";")[0].split(" points at")[0] for said in found(done.verified())["refs"]] == [
+        f"refs/referee/{TAG}/trials/3 is missing",
+        f"refs/referee/{TAG}/trials/77",
+    ]
+
+
+def test_a_branch_at_an_unkept_commit_is_named(done: Finished) -> None:
+    git(done.repo, "update-ref", f"refs/heads/referee/{TAG}", done.commit(5))
+    short = done.commit(5)[:7]
+    findings = found(done.verified())["branch"]
+    assert any(f"points at {short} (trial 5 (discard))" in said for said in findings)
+    assert any(f"holds {short}, which is trial 5 (discard) and was not kept" in said for said in findings)
+
+
+def test_a_branch_with_a_commit_of_somebody_else_is_named(done: Finished) -> None:
+    git(done.repo, "update-ref", f"refs/heads/referee/{TAG}", _commit(done, 4, change=("simpler", "mine")))
+    assert any("no commit of this session and was not kept" in said for said in found(done.verified())["branch"])
+
+
+def test_a_branch_that_waits_because_it_is_checked_out_is_fine_at_a_kept_commit(done: Finished) -> None:
+    git(done.repo, "update-ref", f"refs/heads/referee/{TAG}", done.commit(1))
+    git(done.repo, "symbolic-ref", "HEAD", f"refs/heads/referee/{TAG}")
+    assert found(done.verified()) == {}
+    git(done.repo, "update-ref", f"refs/heads/referee/{TAG}", done.commit(2))
+    assert found(done.verified())["branch"]
+
+
+@pytest.mark.parametrize("which", ["canonical", "checkout"])
+def test_an_edited_row_is_named_with_file_and_line(done: Finished, which: str) -> None:
+    place = (done.home if which == "canonical" else done.repo) / "results.tsv"
+    place.write_text(place.read_text(encoding="utf-8").replace("9.000000", "1.000000"), encoding="utf-8")
+    (finding,) = found(done.verified())["rows"]
+    called = "results.tsv" if which == "canonical" else "results.tsv in the checkout"
+    assert finding.startswith(f"{called} line 4: found ")
+    assert "1.000000" in finding
+    assert "9.000000" in finding
+
+
+def test_a_results_file_that_is_a_link_is_not_followed(done: Finished) -> None:
+    place = done.repo / "results.tsv"
+    place.unlink()
+    place.symlink_to(done.home / "results.tsv")
+    assert "results.tsv in the checkout: " in found(done.verified())["rows"][0]
+
+
+def test_a_checkout_without_its_copy_is_said_and_fine(done: Finished) -> None:
+    (done.repo / "results.tsv").unlink()
+    verified = done.verified()
+    assert found(verified) == {}
+    assert "this checkout has no copy" in verified.checks[-1].covers
+
+
+def test_findings_are_bounded_and_hold_no_control_character(done: Finished) -> None:
+    (done.home / "results.tsv").write_bytes(b"\x1b]0;owned\x07" + b"x" * 1_000_000 + b"\n")
+    (finding,) = found(done.verified())["rows"]
+    assert len(finding) < 500
+    assert finding.isprintable()
+    json.dumps(finding)
