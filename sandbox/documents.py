@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from .numerals import shown
 
+LARGEST = 1024 * 1024
 _DEEPEST = 4
 _MOST = 10_000
 _METRICS, _RESULTS = "metrics.json", "results/metrics.json"
@@ -65,17 +66,19 @@ def claims(stdout: bytes, files: Mapping[str, bytes]) -> Iterator[Claim]:
 
 
 def _last_line(stdout: bytes) -> Iterator[Claim]:
-    text = stdout.strip(b" \t\r\n")
-    for candidate in (text, text.rpartition(b"\n")[2].strip(b" \t\r")):
-        if candidate.startswith(b"{") and candidate.endswith(b"}"):
-            try:
-                document = _parsed(candidate)
-            except ValueError as error:
-                if isinstance(error, DocumentError):
-                    raise
-                continue
-            yield from _flat(document, "the JSON on standard output")
-            return
+    end = stdout[-LARGEST:].rstrip(b" \t\r\n")
+    whole = end.lstrip(b" \t\r\n") if len(stdout) <= LARGEST else b""
+    for candidate in (whole, end.rpartition(b"\n")[2].strip(b" \t\r")):
+        if not (candidate.startswith(b"{") and candidate.endswith(b"}")):
+            continue
+        try:
+            document = _parsed(candidate)
+        except DocumentError:
+            raise
+        except ValueError:
+            continue
+        yield from _flat(document, "the JSON on standard output")
+        return
 
 
 def _object(data: bytes, source: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import copies, kernel, overlay, seccomp, view
+from . import copies, kernel, overlay, scratch, seccomp, view
 from .draft import inputs_below
 from .errors import SandboxError
 from .scratch import Folder, reachable
@@ -181,4 +181,7 @@ def remove_shared_memory(owner: int) -> None:
     with os.scandir(_SHARED_MEMORY) as entries:
         left = [entry.path for entry in entries if entry.stat(follow_symlinks=False).st_uid == owner]
     for path in left:
-        Path(path).unlink(missing_ok=True)
+        if Path(path).is_dir() and not Path(path).is_symlink():
+            scratch.remove(path)
+        else:
+            Path(path).unlink(missing_ok=True)

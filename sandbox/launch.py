@@ -116,8 +116,12 @@ class Launcher:
         return self._control
 
     def _forget(self) -> None:
+        """Give up a supervisor that has died or no longer answers."""
         if self._control is not None:
             self._control.close()
+        if self._supervisor is not None:
+            self._supervisor.kill()
+            self._supervisor.wait()
         self._supervisor = self._control = None
 
 
@@ -180,3 +184,7 @@ async def _receive(sock: socket.socket) -> bytes:
 async def _ended(supervisor: subprocess.Popen[bytes]) -> None:
     with anyio.move_on_after(_PATIENCE):
         await anyio.to_thread.run_sync(supervisor.wait, abandon_on_cancel=True)
+        return
+    # Its trials notice its death and end themselves.
+    supervisor.kill()
+    supervisor.wait()

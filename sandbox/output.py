@@ -7,8 +7,10 @@ a zero. Other numbers are returned where they are clean and left out where they 
 """
 
 import difflib
+import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 from . import documents
 from .documents import Claim
@@ -16,6 +18,8 @@ from .numerals import NotANumberError, number, shown
 
 RESERVED = frozenset({"wall_seconds", "cpu_seconds", "peak_memory_gb"})
 _MOST_EXTRAS = 100
+_LONGEST_NAME = 100
+_ENOUGH = 2
 _LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_./-]*)[ \t]*:(.*)", re.ASCII)
 _MARKED = re.compile(r"METRIC[ \t]+([^\s=]+)[ \t]*=(.*)", re.ASCII)
 
@@ -39,38 +43,75 @@ def read(
         OutputError: a contract metric is missing, odd or contradicted, or a result file is unfit.
     """
     asked = tuple(names)
+    ledger = _Ledger(frozenset(asked) - RESERVED)
     try:
-        claims = [*_printed(stdout, frozenset(asked)), *documents.claims(stdout, files)]
+        for claim in chain(_printed(stdout, ledger.asked), documents.claims(stdout, files)):
+            ledger.take(claim)
     except documents.DocumentError as error:
         raise OutputError(str(error)) from error
-    claims = [claim for claim in claims if claim.name not in RESERVED]
-    metrics = {name: measured[name] if name in RESERVED else _agreed(name, claims) for name in asked}
-    return _extras(claims, frozenset(asked)) | metrics
+    contract = {name: measured[name] if name in RESERVED else ledger.agreed(name) for name in asked}
+    return ledger.extras | contract
 
 
-def _printed(stdout: bytes, asked: frozenset[str]) -> Iterable[Claim]:
+def _printed(stdout: bytes, asked: frozenset[str]) -> Iterator[Claim]:
     patterns = [_MARKED, _LINE, *(re.compile(rf"({re.escape(name)})[ \t]*:(.*)") for name in sorted(asked))]
-    for index, line in enumerate(stdout.decode("utf-8", "surrogateescape").split("\n"), start=1):
-        match = next((found for pattern in patterns if (found := pattern.match(line.removesuffix("\r")))), None)
+    for index, raw in enumerate(io.BytesIO(stdout), start=1):
+        line = raw.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
+        match = next((found for pattern in patterns if (found := pattern.match(line))), None)
         if match:
             yield Claim(match[1], match[2].strip(" \t"), f"line {index}")
 
 
-def _agreed(name: str, claims: list[Claim]) -> float:
-    """Return the one value of a contract metric."""
-    seen: dict[float, Claim] = {}
-    for claim in claims:
-        if claim.name == name:
-            seen.setdefault(_value(claim), claim)
-    if not seen:
-        raise OutputError(f"{name} was not reported: {_hint(name, claims)}")
-    if len(seen) > 1:
-        first, second = list(seen.values())[:2]
-        raise OutputError(
-            f"{name} was reported twice with different values: "
-            f"{shown(str(first.value))} in {first.source}, {shown(str(second.value))} in {second.source}"
+class _Ledger:
+    """What was claimed so far; bounded, however much a trial prints."""
+
+    def __init__(self, asked: frozenset[str]) -> None:
+        self.asked = asked
+        self.extras: dict[str, float] = {}
+        self._spoiled: set[str] = set()
+        self._claims: dict[str, dict[float, Claim]] = {name: {} for name in asked}
+
+    def take(self, claim: Claim) -> None:
+        """Note a claim; an odd one of the contract's raises OutputError at once."""
+        if claim.name in self.asked:
+            seen = self._claims[claim.name]
+            value = _value(claim)
+            if len(seen) < _ENOUGH:
+                seen.setdefault(value, claim)
+        elif claim.name not in RESERVED and len(claim.name) <= _LONGEST_NAME:
+            self._take_extra(claim)
+
+    def _take_extra(self, claim: Claim) -> None:
+        known = len(self.extras) + len(self._spoiled)
+        if claim.name in self._spoiled or (claim.name not in self.extras and known >= _MOST_EXTRAS):
+            return
+        try:
+            value = _value(claim)
+        except OutputError:
+            value = None
+        if value is None or self.extras.setdefault(claim.name, value) != value:
+            self._spoiled.add(claim.name)
+            self.extras.pop(claim.name, None)
+
+    def agreed(self, name: str) -> float:
+        """Return the one value of a contract metric."""
+        seen = list(self._claims[name].items())
+        if not seen:
+            raise OutputError(f"{name} was not reported: {self._hint(name)}")
+        if len(seen) > 1:
+            (_, first), (_, second) = seen
+            raise OutputError(
+                f"{name} was reported twice with different values: "
+                f"{shown(str(first.value))} in {first.source}, {shown(str(second.value))} in {second.source}"
+            )
+        return seen[0][0]
+
+    def _hint(self, name: str) -> str:
+        near = difflib.get_close_matches(name, self.extras, n=1)
+        found = (
+            f"the nearest name found is {shown(near[0])}" if near else f"{len(self.extras)} other numbers were found"
         )
-    return next(iter(seen))
+        return f"{found}; expected a line '{name}: <number>' on standard output or one of the result files"
 
 
 def _value(claim: Claim) -> float:
@@ -80,27 +121,3 @@ def _value(claim: Claim) -> float:
         return number(claim.value)
     except NotANumberError as error:
         raise OutputError(f"{claim.name} in {claim.source}: {error}") from error
-
-
-def _hint(name: str, claims: list[Claim]) -> str:
-    names = {claim.name for claim in claims if isinstance(claim.value, str)}
-    near = difflib.get_close_matches(name, names, n=1)
-    found = f"the nearest name found is {shown(near[0])}" if near else f"{len(names)} other numbers were found"
-    return f"{found}; expected a line '{name}: <number>' on standard output or one of the result files"
-
-
-def _extras(claims: list[Claim], asked: frozenset[str]) -> dict[str, float]:
-    """Return the other numbers that are clean and not contradicted."""
-    found: dict[str, float] = {}
-    spoiled: set[str] = set(asked)
-    for claim in claims:
-        if claim.name in spoiled or (claim.name not in found and len(found) >= _MOST_EXTRAS):
-            continue
-        try:
-            value = _value(claim)
-        except OutputError:
-            value = None
-        if value is None or found.setdefault(claim.name, value) != value:
-            spoiled.add(claim.name)
-            found.pop(claim.name, None)
-    return found

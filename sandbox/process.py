@@ -118,4 +118,16 @@ def _reap(living: list[int], ended: dict[int, int]) -> bool:
 
 def children() -> list[int]:
     """Return the direct children of this process, those that ended and were not collected included."""
-    return [int(pid) for pid in Path("/proc/self/task", str(os.getpid()), "children").read_text("ascii").split()]
+    own = os.getpid()
+    try:
+        return [int(pid) for pid in Path(f"/proc/self/task/{own}/children").read_text("ascii").split()]
+    except FileNotFoundError:
+        return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _parent(pid) == own]
+
+
+def _parent(pid: int) -> int:
+    """Return a process's parent; needed where the kernel was built without lists of children."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+    except OSError:
+        return 0

@@ -5,12 +5,11 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
-from . import output
+from . import documents, output
 from .scratch import Folder
 from .spec import Measurement, Outcome, TrialSpec
 from .watch import Ending
 
-LARGEST_FILE = 1024 * 1024
 _FILES = ("metrics.json", "results/metrics.json", "results/correct.json", "results/reward.json", "results/reward.txt")
 
 
@@ -79,7 +78,7 @@ def read_back(folder: str, name: str) -> bytes | None:
         os.close(descriptor)
         raise output.OutputError(f"{name} is not a plain file of its own")
     with open(descriptor, "rb") as file:
-        data = file.read(LARGEST_FILE + 1)
-    if len(data) > LARGEST_FILE:
-        raise output.OutputError(f"{name} is larger than {LARGEST_FILE} bytes")
+        data = file.read(documents.LARGEST + 1)
+    if len(data) > documents.LARGEST:
+        raise output.OutputError(f"{name} is larger than {documents.LARGEST} bytes")
     return data

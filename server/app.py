@@ -6,7 +6,7 @@ foresaw is written to a file that the error names, never shown as a traceback.
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def build(folder: Path, tag: str | None) -> Server[Loop]:
     """The server of one project folder; `tag` chooses the session, by default the latest of the contract."""
 
     @asynccontextmanager
-    async def lifespan(_: Server[Loop]) -> AsyncIterator[Loop]:
+    async def lifespan(_: Server[Loop]) -> AsyncGenerator[Loop, None]:
         async with Loop(folder, tag) as loop:
             yield loop
 
@@ -73,11 +73,12 @@ async def _call_tool(ctx: Context, params: types.CallToolRequestParams) -> types
     loop = ctx.lifespan_context
     loop.agent = _agent(ctx)
     call = Call(tool.name, params.arguments or {}, _ids(ctx))
+    answers: list[types.CallToolResult] = []
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_progress, ctx, loop)
-        result = await _answer(loop, tool, call)
+        answers.append(await _answer(loop, tool, call))
         tasks.cancel_scope.cancel()
-    return result
+    return answers[0]
 
 
 async def _answer(loop: Loop, tool: Listed, call: Call) -> types.CallToolResult:

@@ -23,9 +23,11 @@ class Command(Protocol):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the flags."""
+        ...
 
     def run(self, given: argparse.Namespace) -> int:
         """Do it and return the exit code."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./ -]*(?<! )")
+_PLAIN = re.compile(r"(\./|/|\.?[A-Za-z])[A-Za-z0-9_./ -]*(?<! )")
 _WORDS_OF_YAML = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n", ".inf", ".nan"})
 
 _POLICY = """\
@@ -66,5 +66,5 @@ def program_text(answers: Answers, inputs: Sequence[str]) -> str:
 
 def scalar(text: str) -> str:
     """A text as YAML that is read back as this text, quoted where it has to be."""
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS_OF_YAML and not text.endswith(":")
+    plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS_OF_YAML
     return text if plain or re.fullmatch(r"[0-9]+[smh]", text) else json.dumps(text, ensure_ascii=False)

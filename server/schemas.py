@@ -1,6 +1,6 @@
 """What clients are told of the tools: names, descriptions, lean schemas, annotations."""
 
-from typing import Any
+from typing import Any, cast
 
 import mcp_types as types
 
@@ -35,20 +35,25 @@ def input_schema(arguments: type[Arguments]) -> dict[str, Any]:
 
 def _lean(node: Any, definitions: dict[str, Any]) -> Any:
     if isinstance(node, list):
-        return [_lean(item, definitions) for item in node]
+        return [_lean(item, definitions) for item in cast("list[Any]", node)]
     if not isinstance(node, dict):
         return node
-    if "$ref" in node:
-        referred = dict(definitions[node["$ref"].rpartition("/")[2]])
-        referred.pop("description", None)
-        return _lean(referred, definitions)
-    options = [option for option in node.get("anyOf", []) if option.get("type") != "null"]
-    merged = {**{k: v for k, v in node.items() if k != "anyOf"}, **(options[0] if len(options) == 1 else {})}
-    optional = len(options) == 1
-    return {
-        key: {name: _lean(part, definitions) for name, part in value.items()}
-        if key == "properties"
-        else _lean(value, definitions)
-        for key, value in merged.items()
-        if key != "title" and not (optional and key == "default" and value is None)
-    }
+    fields = _merged(cast("dict[str, Any]", node), definitions)
+    return {key: _leaner(key, value, definitions) for key, value in fields.items() if key != "title"}
+
+
+def _leaner(key: str, value: Any, definitions: dict[str, Any]) -> Any:
+    if key == "properties":
+        return {name: _lean(part, definitions) for name, part in value.items()}
+    return _lean(value, definitions)
+
+
+def _merged(fields: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in fields:
+        referred: dict[str, Any] = definitions[str(fields["$ref"]).rpartition("/")[2]]
+        return {key: value for key, value in referred.items() if key != "description"}
+    options: list[dict[str, Any]] = [option for option in fields.get("anyOf", ()) if option.get("type") != "null"]
+    if len(options) != 1:
+        return fields
+    rest = {key: value for key, value in fields.items() if key != "anyOf" and (key, value) != ("default", None)}
+    return rest | _merged(options[0], definitions)

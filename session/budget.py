@@ -101,7 +101,7 @@ def estimate_trials(budget: Budget, spent: Spent, mean_trial_seconds: float) -> 
     state = check(budget, spent)
     if state.exhausted:
         return 0
-    fits = []
+    fits: list[int] = []
     if state.left.experiments is not None:
         fits.append(state.left.experiments)
     if state.left.seconds is not None and mean_trial_seconds > 0:

@@ -35,6 +35,16 @@ def read_regular(folder: Path, relative: str, limit: int = EDITABLE_BYTES) -> by
         return file.read(limit + 1)
 
 
+def read_at_most(path: Path, size: int) -> bytes:
+    """The first `size` bytes of the file at `path`; its last part is not followed if it is a link.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        return file.read(size)
+
+
 def _open_below(folder: Path, relative: str) -> int:
     *folders, name = relative.split("/")
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

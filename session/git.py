@@ -200,7 +200,9 @@ class Git:
 
     def _ask(self, oid: str) -> tuple[str, bytes] | None:
         """Type and bytes of an object, unchecked; None if it is missing, empty if git broke off its answer."""
-        if self._batch is None or self._batch.poll() is not None:
+        if self._batch is not None and self._batch.poll() is not None:
+            self._stop()
+        if self._batch is None:
             self._batch = self._start(["cat-file", "--batch"])
         stdin, stdout = cast("BinaryIO", self._batch.stdin), cast("BufferedReader", self._batch.stdout)
         end = f"{self._end} missing\n".encode("ascii")

@@ -13,6 +13,8 @@ line (the order of metrics means something), and `prev` the hash of the line bef
 import hashlib
 import json
 import os
+import re
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -23,7 +25,9 @@ from .budget import Instant, now
 from .errors import JournalError
 
 GENESIS = "0" * 64
-_FIELDS = {"seq", "time", "boot", "uptime", "lane", "kind", "data", "prev", "hash"}
+_HEAD = re.compile(rb"(\d{12}) ([0-9a-f]{64})\n")
+_WAY_OUT = "Run `referee audit --verify`; to go on working, use another --tag."
+_FIELDS = ["seq", "time", "boot", "uptime", "lane", "kind", "data", "prev", "hash"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,11 @@ class Loaded:
 
 def digest(fields: Mapping[str, Any]) -> str:
     """The hash of a record's other fields, see the top of this file."""
-    text = json.dumps(fields, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return hashlib.sha256(_line(fields)).hexdigest()
+
+
+def _line(fields: Mapping[str, Any]) -> bytes:
+    return json.dumps(fields, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def load(path: Path) -> Loaded:
@@ -66,7 +73,8 @@ def load(path: Path) -> Loaded:
     Raises:
         JournalError: Naming the first line that does not fit, or the head that is missing at the end.
     """
-    raw = path.read_bytes() if path.exists() else b""
+    head = _bytes(_head_path(path))  # first: the holder may be writing, and its journal is never behind its head
+    raw = _bytes(path)
     whole, _, rest = raw.rpartition(b"\n")
     records: list[Record] = []
     prev = GENESIS
@@ -74,8 +82,24 @@ def load(path: Path) -> Loaded:
         record = parse(line, number, prev, path)
         records.append(record)
         prev = record.hash
-    _check_head(path, records)
+    _check_head(path, head, records)
     return Loaded(tuple(records), len(rest))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return b""
+    except OSError as fault:
+        raise JournalError(f"{path}: is not a plain file that can be read ({fault.strerror}).") from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise JournalError(f"{path}: is not a plain file.")
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def parse(line: bytes, number: int, prev: str, path: Path) -> Record:
@@ -84,19 +108,19 @@ def parse(line: bytes, number: int, prev: str, path: Path) -> Record:
     Raises:
         JournalError: If it is none, was changed, or does not follow `prev` as line `number`.
     """
-    way_out = "Run `referee audit --verify`; to go on working, use another --tag."
     try:
         fields = json.loads(line)
-        if not isinstance(fields, dict) or set(fields) != _FIELDS:
+        if not isinstance(fields, dict) or list(fields) != _FIELDS:
             raise ValueError
+        as_written = _line(fields) == line  # spaces, escapes or digits may differ where the values do not
         claimed = fields.pop("hash")
         actual = digest(fields)
-    except ValueError:
-        raise JournalError(f"{path}: line {number} is not a journal record. {way_out}") from None
+    except (ValueError, RecursionError):
+        raise JournalError(f"{path}: line {number} is not a journal record. {_WAY_OUT}") from None
     if fields["prev"] != prev or fields["seq"] != number:
-        raise JournalError(f"{path}: line {number} does not follow the line before it. {way_out}")
-    if claimed != actual:
-        raise JournalError(f"{path}: line {number} was changed after it was written. {way_out}")
+        raise JournalError(f"{path}: line {number} does not follow the line before it. {_WAY_OUT}")
+    if claimed != actual or not as_written:
+        raise JournalError(f"{path}: line {number} was changed after it was written. {_WAY_OUT}")
     return Record(**fields, hash=claimed)
 
 
@@ -104,16 +128,20 @@ def _head_path(path: Path) -> Path:
     return path.with_name("head")
 
 
-def _check_head(path: Path, records: list[Record]) -> None:
-    head = _head_path(path)
-    words = head.read_text(encoding="ascii", errors="replace").split() if head.exists() else []
-    if not words:
+def _check_head(path: Path, head: bytes, records: list[Record]) -> None:
+    name = _head_path(path).name
+    if not head and len(records) <= 1:  # a crash right after the first record
         return
-    seq = int(words[0]) if words[0].isdecimal() else 0
-    if seq > len(records) or (seq and records[seq - 1].hash != words[-1]):
+    noted = _HEAD.fullmatch(head)
+    if noted is None or not int(noted[1]):
         raise JournalError(
-            f"{path}: ends at line {len(records)}, but {head.name} says that line {words[0]} was written. "
-            "Records were cut off. Run `referee audit --verify`; to go on working, use another --tag."
+            f"{path}: its {name}, which says what the last record was, was removed or changed. {_WAY_OUT}"
+        )
+    seq = int(noted[1])
+    if seq > len(records) or records[seq - 1].hash != noted[2].decode("ascii"):
+        raise JournalError(
+            f"{path}: ends at line {len(records)}, but {name} says that line {seq} was written. "
+            f"Records were cut off. {_WAY_OUT}"
         )
 
 
@@ -129,7 +157,7 @@ class Journal:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         self._head = os.open(_head_path(path), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         self._size = os.fstat(self._file).st_size
-        if loaded.torn:
+        if loaded.torn and self.records:  # the first record is the opening one
             self.append("repaired", {"bytes_cut": loaded.torn}, sync=True)
 
     @property
@@ -161,7 +189,8 @@ class Journal:
 
     def _write(self, record: Record, *, sync: bool) -> None:
         self._expect_untouched()
-        line = json.dumps(asdict(record), separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+        sync = sync or record.seq == 1
+        line = _line(asdict(record)) + b"\n"
         try:
             _write_all(self._file, line)
             if sync:
@@ -184,11 +213,14 @@ class Journal:
         if there is None or there.st_ino != ours.st_ino or ours.st_size != self._size:
             raise JournalError(
                 f"{self.path}: another process changed or replaced the journal while the session was running. "
-                "Run `referee audit --verify`; to go on working, use another --tag."
+                f"{_WAY_OUT}"
             )
 
     def _note_head(self, record: Record) -> None:
         os.pwrite(self._head, f"{record.seq:012d} {record.hash}\n".encode("ascii"), 0)
+        if record.seq == 1:  # from here on a journal without a head is one whose head was removed
+            os.fsync(self._head)
+            _sync_folder(self.path.parent)
 
     def close(self) -> None:
         """Put what is left on the disk and close both files."""
@@ -197,6 +229,14 @@ class Journal:
             self._note_head(self.records[-1])
         os.close(self._file)
         os.close(self._head)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -6,6 +6,7 @@ Edge: a killed server may leave a ref or file one step behind; that is named too
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from .errors import RefusedError, RepositoryError
@@ -111,7 +112,7 @@ def check_rows(project: Project, state: State | None, home: Path, *, whole: bool
     check.covers = f"{len(state.rows)} rows of results.tsv"
     table, copy = render(state), state.opened.results
     check.findings += _file(home, "results.tsv", table, "results.tsv")
-    check.findings += _file(home, "budget.log", render_budget(state), "budget.log")
+    check.findings += _file(home, "budget.log", render_budget(_settled(state)), "budget.log")
     if copy not in {"results.tsv", f"results-{state.opened.tag}.tsv"}:
         check.findings.append(f"journal line 1: {shown(copy)} is no name for a results file")
     elif (project.checkout.project / copy).is_symlink() or (project.checkout.project / copy).exists():
@@ -119,6 +120,11 @@ def check_rows(project: Project, state: State | None, home: Path, *, whole: bool
     else:
         check.covers += f"; this checkout has no copy ({copy})"
     return check
+
+
+def _settled(state: State) -> State:
+    """The state without the trial that runs: files follow when it has ended."""
+    return replace(state, trials={n: trial for n, trial in state.trials.items() if n != state.running})
 
 
 def _file(folder: Path, name: str, expected: bytes, called: str) -> list[str]:
@@ -133,8 +139,14 @@ def _file(folder: Path, name: str, expected: bytes, called: str) -> list[str]:
     if number is None:
         more = "more" if len(found) > len(should) else "fewer"
         return [f"{called} has {more} lines than the journal gives: {len(found)} instead of {len(should)}"]
-    return [f"{called} line {number + 1}: found {shown(found[number])}, the journal gives {shown(should[number])}"]
+    one, other = (shown(lines[number].removesuffix("\n")) for lines in (found, should))
+    if one == other:
+        return [f"{called} line {number + 1} differs from what the journal gives in how it ends, or far to the right"]
+    return [f"{called} line {number + 1}: found {one}, the journal gives {other}"]
 
 
 def _lines(data: bytes) -> list[str]:
-    return data.decode("utf-8", "replace").split("\n")
+    """Lines with their ends, so that a missing last line feed shows too."""
+    whole, feed, rest = data.decode("utf-8", "replace").rpartition("\n")
+    lines = [f"{line}\n" for line in whole.split("\n")] if feed else []
+    return [*lines, rest] if rest else lines

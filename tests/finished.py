@@ -85,7 +85,7 @@ def found(verified: Verified) -> dict[str, list[str]]:
 
 def copy(factory: pytest.TempPathFactory, folder: Path) -> Finished:
     """A copy of the finished session, all of it below `folder`."""
-    original = _original(factory)
+    original = _original(factory.getbasetemp())
     repo = shutil.copytree(original.repo, folder / "repo", symlinks=True)
     home = shutil.copytree(original.home, folder / "home", symlinks=True)
     (repo / ".git" / "referee-sessions" / TAG).write_text(f"{home}\n", encoding="utf-8")
@@ -93,10 +93,10 @@ def copy(factory: pytest.TempPathFactory, folder: Path) -> Finished:
 
 
 @functools.cache
-def _original(factory: pytest.TempPathFactory) -> Finished:
-    folder = factory.mktemp("finished")
+def _original(basetemp: Path) -> Finished:
+    folder = basetemp / "finished"
     repo = folder / "repo"
-    repo.mkdir()
+    repo.mkdir(parents=True)
     (repo / "program.md").write_text(PROGRAM, encoding="utf-8")
     (repo / "run.sh").write_text("echo loss: 3\n# one\n# two\n", encoding="utf-8")
     (repo / "data").mkdir()

@@ -65,7 +65,7 @@ def gather(folder: Path, tag: str | None) -> dict[str, Any]:
         program = project.program()
         known = project.session(tag)
         _refuse_tag(project, program, tag, known)
-        new = tag if tag and not known else project.free_tag(datetime.now().astimezone())
+        new = project.free_tag(datetime.now().astimezone()) if tag is None or known else tag
         _announce(program)
         found = anyio.run(rehearse, project, program, new)
         facts = _facts(project, program, found)
@@ -80,7 +80,7 @@ def _refuse_tag(project: Project, program: Program, tag: str | None, known: Know
             f"session {known.tag} was opened with another contract than {PROGRAM} states now. "
             "Put the front matter back, or choose another --tag."
         )
-    if tag and not known:
+    if tag is not None and not known:
         refuse_tag(tag)
         refuse_blocked(project.git, project.checkout, tag)
 

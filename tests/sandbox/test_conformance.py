@@ -131,7 +131,9 @@ def test_a_frozen_folder_that_vanished_or_was_replaced_is_named(lab: Lab, attack
 
 
 def test_the_target_may_rewrite_itself_and_new_files_may_stand_beside_frozen_ones(lab: Lab) -> None:
-    run = lab.run("open('train.py', 'a').write('# more')\nopen('lib/deep/new.py', 'w').write('x')\nopen('data/out', 'w')")
+    run = lab.run(
+        "open('train.py', 'a').write('# more')\nopen('lib/deep/new.py', 'w').write('x')\nopen('data/out', 'w')"
+    )
     assert (run.outcome, run.touched) == ("ok", ())
 
 

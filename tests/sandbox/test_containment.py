@@ -72,6 +72,7 @@ def test_a_secret_in_the_home_cannot_be_read(confined: Lab, ground: Path, monkey
     (home / ".ssh").mkdir(parents=True)
     (home / ".ssh" / "id").write_text("hunter2")
     monkeypatch.setenv("HOME", str(home))
+
     async def run() -> None:
         async with Launcher() as launcher:
             code = f"import os\nprint(open({str(home / '.ssh' / 'id')!r}).read())"

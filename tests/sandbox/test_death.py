@@ -167,9 +167,7 @@ def test_a_server_killed_with_9_leaves_no_process_and_no_folder(lab: Lab, server
     os.close(watch)
 
 
-def test_a_supervisor_killed_with_9_leaves_no_process_and_no_folder(
-    lab: Lab, server: subprocess.Popen[bytes]
-) -> None:
+def test_a_supervisor_killed_with_9_leaves_no_process_and_no_folder(lab: Lab, server: subprocess.Popen[bytes]) -> None:
     (supervisor,) = children(server.pid)
     os.kill(supervisor, signal.SIGKILL)
     until(lambda: not alive(lab.token))

@@ -105,7 +105,9 @@ def test_metrics_with_correct_true_are_read_and_private_ones_are_not() -> None:
         metrics(files=files, names=("secret",))
 
 
-@pytest.mark.parametrize("correct", ['{"correct": false, "error": "overlap"}', '{"correct": 1}', '{"correct": "true"}', "{}"])
+@pytest.mark.parametrize(
+    "correct", ['{"correct": false, "error": "overlap"}', '{"correct": 1}', '{"correct": "true"}', "{}"]
+)
 def test_metrics_that_are_not_correct_are_refused(correct: str) -> None:
     files = {"results/metrics.json": '{"score": 1}', "results/correct.json": correct}
     with pytest.raises(OutputError, match="does not say that the result is correct"):
@@ -141,7 +143,9 @@ def test_a_metric_may_have_any_name() -> None:
 
 
 def test_karpathys_summary_is_read() -> None:
-    text = "step 00953 | loss 3.1\r\n---\nval_bpb:          0.997900\ntraining_seconds: 300.1\npeak_vram_mb:     45060.2\n"
+    text = (
+        "step 00953 | loss 3.1\r\n---\nval_bpb:          0.997900\ntraining_seconds: 300.1\npeak_vram_mb:     45060.2\n"
+    )
     assert metrics(text, names=("val_bpb",)) == {"val_bpb": 0.9979, "training_seconds": 300.1, "peak_vram_mb": 45060.2}
 
 
@@ -173,7 +177,9 @@ def test_no_output_breaks_the_reader_or_makes_up_a_metric(stdout: bytes) -> None
     assert all(math.isfinite(value) for value in read(stdout, {}, (), {}).values())
 
 
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.dictionaries(st.text(), inner))
+)
 def test_no_document_breaks_the_reader(document: object) -> None:
     try:
         found = read(b"", {"metrics.json": json.dumps(document).encode()}, (), {})

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ class Agent:
         """Call a tool that must succeed; return its structure."""
         result = await self.client.call_tool(tool, arguments)
         assert not result.is_error, _text(result.content)
-        assert isinstance(result.structured_content, dict)
-        return result.structured_content
+        assert result.structured_content is not None
+        return dict(result.structured_content)
 
     async def refused(self, tool: str, **arguments: Any) -> str:
         """Call a tool that must refuse; return its text."""
@@ -49,7 +49,7 @@ def connect() -> Connect:
     """Connect an agent in memory to a server of a project folder."""
 
     @asynccontextmanager
-    async def connected(folder: Path, tag: str | None = None, mode: str = "auto") -> AsyncIterator[Agent]:
+    async def connected(folder: Path, tag: str | None = None, mode: str = "auto") -> AsyncGenerator[Agent, None]:
         async with Client(build(folder, tag), raise_exceptions=True, mode=mode) as client:
             yield Agent(client)
 
@@ -61,7 +61,7 @@ def connect_stdio() -> Connect:
     """Connect an agent to a server process over standard input and output."""
 
     @asynccontextmanager
-    async def connected(folder: Path, *flags: str, mode: str = "auto") -> AsyncIterator[Agent]:
+    async def connected(folder: Path, *flags: str, mode: str = "auto") -> AsyncGenerator[Agent, None]:
         words = ["-m", "referee", "serve", "--repo", str(folder), *flags]
         server = StdioServerParameters(command=sys.executable, args=words, env=dict(os.environ), cwd="/")
         async with Client(server, mode=mode) as client:

@@ -167,7 +167,7 @@ def test_standard_output_carries_the_protocol_alone(project: Path) -> None:
         for message in messages:
             server.stdin.write(json.dumps(message).encode() + b"\n")
             server.stdin.flush()
-        answers = []
+        answers: list[dict[str, Any]] = []
         while not answers or answers[-1].get("id") != 2:
             answers.append(json.loads(server.stdout.readline()))
         server.stdin.close()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from referee.server.commands.init import init
 from referee.server.printed_names import printed_names
@@ -258,6 +258,14 @@ def test_names_are_read_from_what_print_calls_would_write(source: str, names: li
     assert printed_names(source) == names
 
 
+@example(".5")
+@example("._5")
+@example("1e3")
+@example("Null")
+@example(".inf")
+@example("a: b")
+@example("a #b")
+@example("~")
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=0x2FFF, exclude_categories=("Cc", "Cs", "Zl", "Zp"))))
 def test_any_text_is_read_back_from_the_yaml_as_it_was(text: str) -> None:
     answers = Answers("train.py", "python3 train.py", "loss", "minimize", "10m")
