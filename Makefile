@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint check clean
+.PHONY: demo test test-slow test-inspector lint check clean
 
 demo: .venv/installed
 	$(BIN)/referee demo
@@ -12,6 +12,9 @@ test: .venv/dev
 
 test-slow: .venv/dev
 	$(BIN)/pytest -n auto -m slow
+
+test-inspector: .venv/installed
+	scripts/inspector
 
 lint: .venv/dev
 	$(BIN)/ruff check
@@ -32,4 +35,4 @@ check: lint test
 	touch $@
 
 clean:
-	rm -rf .venv .demo build dist *.egg-info
+	rm -rf .venv .demo .inspector build dist *.egg-info

@@ -23,6 +23,7 @@ _NAMESPACES = (
     "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
     "--unshare-cgroup-try", "--hostname", "trial",
 )  # fmt: skip
+_RENAMED = "1000"
 _KEEP_FOR_SETPRIV = ("--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID")
 
 
@@ -85,7 +86,9 @@ def _build(spec: TrialSpec, folder: Folder, *, nested: bool) -> World:
 def _privileges(folder: Folder, *, nested: bool) -> tuple[str, ...]:
     if folder.owner is not None:
         return _KEEP_FOR_SETPRIV
-    return ("--unshare-user", "--disable-userns") if nested else ("--unshare-user",)
+    # The root of a container that knows no other user is renamed: nothing in the trial is to be root.
+    renamed = ("--uid", _RENAMED, "--gid", _RENAMED) if os.geteuid() == 0 else ()
+    return ("--unshare-user", *(("--disable-userns",) if nested else ()), *renamed, "--cap-drop", "ALL")
 
 
 def _drop(folder: Folder) -> tuple[str, ...]:

@@ -1,20 +1,19 @@
 """JSON and result files of evaluators, taken apart into claims `name = numeral`.
 
-Formats: one JSON object on standard output; `$REFEREE_METRICS`; in `$REFEREE_RESULTS` `metrics.json`
-with `correct.json` (as ShinkaEvolve's evaluators write them) and `reward.json` or `reward.txt`
-(as Harbor's tasks do). Nested names are joined by dots; those of an object `public` stand for themselves; an object `private` is never read.
+Formats: one JSON object on standard output; `$REFEREE_METRICS`; in `$REFEREE_RESULTS` `metrics.json` with
+`correct.json` (as ShinkaEvolve's evaluators write them) and `reward.json` or `reward.txt` (as Harbor's tasks do).
+Nested names are joined by dots; those of an object `public` stand for themselves; `private` is never read.
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from .numerals import shown
 
 LARGEST = 1024 * 1024
 _DEEPEST = 4
-_MOST = 10_000
 _METRICS, _RESULTS = "metrics.json", "results/metrics.json"
 _CORRECT, _REWARD, _REWARD_TEXT = "results/correct.json", "results/reward.json", "results/reward.txt"
 _PUBLIC, _PRIVATE = "public", "private"
@@ -90,7 +89,7 @@ def _object(data: bytes, source: str) -> dict[str, Any]:
         raise DocumentError(f"{source} is not valid JSON: {error}") from error
     if not isinstance(document, dict):
         raise DocumentError(f"{source} holds no JSON object")
-    return document
+    return cast("dict[str, Any]", document)
 
 
 def _parsed(data: bytes) -> Any:
@@ -117,25 +116,21 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _flat(document: dict[str, Any], source: str) -> Iterator[Claim]:
     waiting: list[tuple[str, dict[str, Any], int]] = [("", document, 0)]
-    count = 0
-    while waiting and count < _MOST:
+    while waiting:
         prefix, current, depth = waiting.pop()
         for key, value in current.items():
-            count += 1
-            if key == _PRIVATE and isinstance(value, dict):
-                continue
-            if isinstance(value, dict):
+            if isinstance(value, _Numeral):
+                yield Claim(prefix + key, value, source)
+            elif not isinstance(value, dict):
+                yield Claim(prefix + key, Other(_kind(cast("object", value))), source)
+            elif key != _PRIVATE and depth < _DEEPEST:
                 inner = prefix if key == _PUBLIC else f"{prefix}{key}."
-                if depth < _DEEPEST:
-                    waiting.append((inner, value, depth + 1))
-            else:
-                yield Claim(prefix + key, value if isinstance(value, _Numeral) else Other(_kind(value)), source)
+                waiting.append((inner, cast("dict[str, Any]", value), depth + 1))
 
 
-def _kind(value: Any) -> str:
-    if value is None:
-        return "null"
-    return {bool: "true or false", str: "text", list: "a list"}.get(type(value), "no number")
+def _kind(value: object) -> str:
+    kinds = {type(None): "null", bool: "true or false", str: "text", list: "a list"}
+    return next((name for kind, name in kinds.items() if isinstance(value, kind)), "no number")
 
 
 def _require_correct(data: bytes | None) -> None:

@@ -142,6 +142,11 @@ def private_mounts() -> None:
     mount("none", "/", "", MS_REC | MS_PRIVATE)
 
 
+def in_first_user_namespace() -> bool:
+    """Whether this process sees all user ids as they are."""
+    return Path("/proc/self/uid_map").read_text(encoding="ascii").split() == ["0", "0", "4294967295"]
+
+
 def landlock_abi() -> int:
     """Return the Landlock version of the running kernel, 0 if it has none."""
     result = int(_libc.syscall(_SYS_LANDLOCK_CREATE, None, ctypes.c_size_t(0), _LANDLOCK_VERSION_FLAG))

@@ -122,8 +122,8 @@ def _mount_view(spec: TrialSpec, folder: Folder, merged: str) -> None:
     for source, place in [*own, (merged, spec.root)]:
         kernel.mount(source, place, "", kernel.MS_BIND)
         kernel.set_writable(place)
-    for relative, source in inputs:
-        kernel.mount(f"/proc/self/fd/{source}", str(Path(spec.root, relative)), "", kernel.MS_BIND | kernel.MS_REC)
+    for relative, descriptor in inputs:
+        kernel.mount(f"/proc/self/fd/{descriptor}", str(Path(spec.root, relative)), "", kernel.MS_BIND | kernel.MS_REC)
 
 
 def _confine(spec: TrialSpec, folder: Folder, project: str, *, shared_memory: bool) -> None:

@@ -94,6 +94,8 @@ class Launcher:
             self._open.add(ours)
             try:
                 reply = await _exchange(ours, wire.encode({"backend": backend, "spec": wire.spec_message(spec)}))
+            except OSError as error:
+                raise SandboxError(f"the supervisor has died; nothing was measured: {error}") from error
             finally:
                 self._open.discard(ours)
         if "measurement" in reply:

@@ -81,7 +81,7 @@ def _mount_on(base: str, folder: Folder) -> None:
         Path(folder.part(base, name)).mkdir()
     Path(folder.part(base, "upper")).chmod(0o777)
     options = f"lowerdir=draft:lower,upperdir={base}/upper,workdir={base}/work"
-    options += ",redirect_dir=off" if os.geteuid() == 0 else ",userxattr"
+    options += ",redirect_dir=off" if kernel.in_first_user_namespace() else ",userxattr"
     here = Path.cwd()
     os.chdir(folder.path)
     try:

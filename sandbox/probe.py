@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +103,7 @@ def _arrived(sock: socket.socket) -> bool:
 
 
 @contextmanager
-def outside() -> Iterator[tuple[Outside, Path]]:
+def outside() -> Generator[tuple[Outside, Path]]:
     """Yield something to attack and an empty folder for the trial, and remove both."""
     with tempfile.TemporaryDirectory(prefix="referee-probe-") as name:
         top = Path(name)

@@ -28,9 +28,9 @@ def judged(spec: TrialSpec, folder: Folder, run: Measurement, ending: Ending, st
 
 def _failure(spec: TrialSpec, run: Measurement, ending: Ending) -> tuple[Outcome, str]:
     limits = spec.limits
-    if run.touched:
+    for path in run.touched[:1]:
         more = f" (and {len(run.touched) - 1} more)" if len(run.touched) > 1 else ""
-        return "crash", f"the trial changed the frozen file {run.touched[0]!r}{more}; only {spec.target!r} may change"
+        return "crash", f"the trial changed the frozen file {path!r}{more}; only {spec.target!r} may change"
     if ending == "output":
         return "crash", (
             f"the trial wrote more output than allowed: {run.output_bytes} bytes seen, "

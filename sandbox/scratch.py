@@ -60,10 +60,16 @@ def make(scratch: str, owner: int | None, *, entered: bool = True) -> Folder:
     Path(scratch).mkdir(parents=True, exist_ok=True)
     if entered and owner is not None and not reachable(scratch):
         scratch = _public()
-    sweep(scratch)
     path = Path(scratch, _PREFIX + secrets.token_hex(8))
-    path.mkdir(mode=0o711)
-    folder = Folder(str(path), owner, _lock(str(path)))
+    turn = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # One at a time: a folder must not be swept between its making and its locking.
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        sweep(scratch)
+        path.mkdir(mode=0o711)
+        folder = Folder(str(path), owner, _lock(str(path)))
+    finally:
+        os.close(turn)
     for part in _PARTS:
         Path(folder.part(part)).mkdir(mode=0o755)
     for part in ("out/results", "out/pycache"):
@@ -103,8 +109,10 @@ def sweep(scratch: str) -> None:
             continue
         with suppress(OSError):
             descriptor = _lock(path)
-            remove(path)
-            os.close(descriptor)
+            try:
+                remove(path)
+            finally:
+                os.close(descriptor)
 
 
 def remove(path: str) -> None:

@@ -49,11 +49,14 @@ def spec_message(spec: TrialSpec) -> dict[str, Any]:
 
 def spec_of(message: Mapping[str, Any]) -> TrialSpec:
     """Return the specification that `spec_message` made plain."""
-    lists = {key: tuple(message[key]) for key in ("argv", "readable", "metrics")}
-    typed = {"minimum": Level(message["minimum"]), "limits": Limits(**message["limits"])}
-    return TrialSpec(**{**message, **lists, **typed})
+    fields: dict[str, Any] = dict(message)
+    fields |= {key: tuple(message[key]) for key in ("argv", "readable", "metrics")}
+    fields |= {"minimum": Level(message["minimum"]), "limits": Limits(**message["limits"])}
+    return TrialSpec(**fields)
 
 
 def measurement_of(message: Mapping[str, Any]) -> Measurement:
     """Return the measurement that `asdict` made plain."""
-    return Measurement(**{**message, "touched": tuple(message["touched"]), "level": Level(message["level"])})
+    fields: dict[str, Any] = dict(message)
+    fields |= {"touched": tuple(message["touched"]), "level": Level(message["level"])}
+    return Measurement(**fields)

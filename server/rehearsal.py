@@ -4,7 +4,6 @@ Guarantee: no ref, row, journal or pointer is written. What remains is one entry
 is made in a folder of its own and removed, also after an earlier check that was killed.
 """
 
-import hashlib
 import shutil
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -17,10 +16,10 @@ from ..sandbox.spec import Capabilities, Measurement
 from ..session import baseline_cache, judge, trials
 from ..session.contract import Program
 from ..session.errors import RepositoryError
-from ..session.opening import _prepare as prepare
+from ..session.opening import prepare
 from ..session.pins import Pins
 from ..session.places import PROGRAM
-from ..session.plan import environment, log_path, trial_spec
+from ..session.plan import log_path, trial_spec
 from ..session.project import Project
 from ..session.snapshot import Snapshot
 from ..session.state import Opened
@@ -140,20 +139,8 @@ def _remember(
     project: Project, opened: Opened, pins: Mapping[str, str], measurement: Mapping[str, Any], log: bytes
 ) -> None:
     entry = project.repository.target_entry(project.base(opened.base), opened.target)
-    key = baseline_cache.key(
-        contract_digest=opened.contract.digest(),
-        tree=opened.tree,
-        target_blob=entry.oid,
-        argv=opened.argv,
-        pins=pins,
-        env={name: _sha(value) for name, value in environment(opened, 0).items()},
-        backend=str(measurement["backend"]),
-    )
+    key = baseline_cache.key_of(opened, pins, target_blob=entry.oid, backend=str(measurement["backend"]))
     baseline_cache.store(project.checkout.state_home(), key, measurement, log)
-
-
-def _sha(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def log_end(log: bytes) -> str:

@@ -24,8 +24,8 @@ def compact(facts: dict[str, Any]) -> str:
     """The same as text, for clients that show only text: what a person wants to read, then where things stand."""
     left = facts["budget"]
     standing = {
-        "best": _short(facts["best"]),
-        "baseline": _short(facts["baseline"]),
+        "best": _short(facts.get("best")),
+        "baseline": _short(facts.get("baseline")),
         "experiments left": left["experiments_left"],
         "seconds left": left["seconds_left"],
         "dollars left": left["cost_usd_left"],

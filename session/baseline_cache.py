@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from .. import __version__
 from .files import write_whole
+from .plan import hashed_environment
+from .state import Opened
 
 FOLDER = ".baselines"  # no tag can begin with a dot, so no session's folder can be in the way
-_FORMAT = 1
 _KEPT = 8
 
 
@@ -38,7 +40,7 @@ def key(
     env: Mapping[str, str],
     backend: str,
 ) -> str:
-    """The SHA-256 (hex) of everything that a baseline depends on.
+    """The SHA-256 (hex) of everything that a baseline depends on, the version of Referee included.
 
     Args:
         contract_digest: Of the contract.
@@ -50,7 +52,7 @@ def key(
         backend: What confines the trial.
     """
     parts = [
-        _FORMAT,
+        __version__,
         contract_digest,
         tree,
         target_blob,
@@ -60,6 +62,19 @@ def key(
         backend,
     ]
     return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode("ascii")).hexdigest()
+
+
+def key_of(opened: Opened, pins: Mapping[str, str], *, target_blob: str, backend: str) -> str:
+    """The key for what a session is bound to, with these fingerprints of its inputs."""
+    return key(
+        contract_digest=opened.contract.digest(),
+        tree=opened.tree,
+        target_blob=target_blob,
+        argv=opened.argv,
+        pins=pins,
+        env=hashed_environment(opened),
+        backend=backend,
+    )
 
 
 def store(home: Path, key: str, measurement: Mapping[str, Any], log: bytes) -> None:

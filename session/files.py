@@ -24,15 +24,18 @@ def read_regular(folder: Path, relative: str, limit: int = EDITABLE_BYTES) -> by
         handle = _open_below(folder, relative)
     except OSError as fault:
         raise RefusedError(f"{relative} in the checkout cannot be read: {fault.strerror}.") from None
-    with open(handle, "rb") as file:
+    try:
         facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
             raise RefusedError(
-                f"{relative} in the checkout is not a plain file of its own (hard link, pipe or device)."
+                f"{relative} in the checkout is not a plain file of its own (folder, hard link, pipe or device)."
             )
         if facts.st_size > limit:
             raise RefusedError(f"{relative} in the checkout has {facts.st_size} bytes; at most {limit} are allowed.")
-        return file.read(limit + 1)
+        with open(handle, "rb", closefd=False) as file:
+            return file.read(limit)
+    finally:
+        os.close(handle)
 
 
 def read_at_most(path: Path, size: int) -> bytes:

@@ -157,16 +157,17 @@ class Git:
 
     def _level(self, tree: str, prefix: str) -> Iterator[Entry]:
         data = self.read(tree, "tree")
-        width, names = hashlib.new(self.object_format).digest_size, set[bytes]()
-        while data:
-            head, _, rest = data.partition(b"\0")
-            mode, _, name = head.partition(b" ")
-            oid, data = rest[:width], rest[width:]
-            if not mode.isdigit() or b"/" in name or name in {b"", b".", b"..", *names} or len(oid) < width:
+        width, at = hashlib.new(self.object_format).digest_size, 0
+        names = {b"", b".", b".."}
+        while at < len(data):
+            end = data.find(b"\0", at)
+            mode, _, name = data[at:end].partition(b" ")
+            at = end + 1 + width
+            if end < 0 or at > len(data) or not mode.isdigit() or b"/" in name or name in names:
                 raise RepositoryError(f"tree {tree[:7]} holds {name[:80]!r}, a name that is never legitimate.")
             names.add(name)
             padded = mode.decode("ascii").zfill(6)
-            yield Entry(padded, _TYPES.get(padded, "blob"), oid.hex(), prefix + os.fsdecode(name))
+            yield Entry(padded, _TYPES.get(padded, "blob"), data[end + 1 : at].hex(), prefix + os.fsdecode(name))
 
     def tree_of(self, commit: str) -> str:
         """The tree of a commit.

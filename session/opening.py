@@ -4,8 +4,8 @@ Guarantee: what cannot carry a session is refused before anything is written to 
 left half done is finished or closed here: a torn journal line, a trial that never returned, rows, refs.
 """
 
-import hashlib
 import os
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -14,11 +14,12 @@ from . import results
 from .command import Resolved, environments, named_files, resolve
 from .contract import Program
 from .errors import RefusedError, RepositoryError
+from .files import make_private
 from .holder import Holder
 from .journal import Journal
 from .pins import Pins, differences
-from .places import PROGRAM, state_root
-from .plan import environment
+from .places import PROGRAM, refuse_pointer, state_root
+from .plan import hashed_environment
 from .project import Known, Project, refuse_tag
 from .refs import Refs, refuse_blocked, refuse_checked_out
 from .repository import Base
@@ -30,6 +31,7 @@ from .trials import interrupt
 from .watch import Watch
 
 INTEGRITY = "self-reported"
+_OTHER_TAG = "To go on working, use another --tag."
 
 
 def open_session(project: Project, tag: str | None) -> Session:
@@ -44,20 +46,33 @@ def open_session(project: Project, tag: str | None) -> Session:
 
 def _resume(project: Project, known: Known) -> Session:
     _refuse_other_contract(project, known)
-    holder = Holder(known.home, known.tag)
-    holder.take()
-    try:
-        journal = Journal(known.home / "journal.jsonl")
+    refuse_pointer(project.checkout, known.tag)
+    with ExitStack() as undo:
+        holder = _held(undo, known.home, known.tag)
+        journal = _journal(undo, known.home)
         state = fold(journal.records)
-        if state is None:
-            raise RepositoryError(f"session {known.tag}: its journal has no opening record. Use another --tag.")
+        if state is None or state.opened.contract.digest() != known.digest:
+            raise RepositoryError(
+                f"session {known.tag}: its journal has no opening record of its contract. {_OTHER_TAG}"
+            )
         refuse_checked_out(project.checkout, known.tag)
         session = _assemble(project, known.home, holder, journal, state)
-    except BaseException:
-        holder.release()
-        raise
-    _recover(session)
+        _recover(session)
+        undo.pop_all()
     return session
+
+
+def _held(undo: ExitStack, home: Path, tag: str) -> Holder:
+    holder = Holder(home, tag)
+    holder.take()
+    undo.callback(holder.release)
+    return holder
+
+
+def _journal(undo: ExitStack, home: Path) -> Journal:
+    journal = Journal(home / "journal.jsonl")
+    undo.callback(journal.close)
+    return journal
 
 
 def _refuse_other_contract(project: Project, known: Known) -> None:
@@ -82,6 +97,8 @@ def _assemble(project: Project, home: Path, holder: Holder, journal: Journal, st
     session = Session(project, home, holder, journal, state, ground)
     session.stale_inputs = differences(opened.pins, pins.take())
     session.report_interference([f"{said} the snapshot; it was rebuilt from git" for said in found])
+    if said := results.exclude(project.checkout.common_dir, prefix + opened.results):
+        session.report_interference([said])
     return session
 
 
@@ -96,27 +113,35 @@ def _recover(session: Session) -> None:
 
 def _open_new(project: Project, tag: str | None) -> Session:
     program = project.program()
-    tag = tag or project.free_tag(datetime.now().astimezone())
+    tag = project.free_tag(datetime.now().astimezone()) if tag is None else tag
     refuse_tag(tag)
     base = project.base(project.repository.head())
-    opened, warnings = _prepare(project, program, base, tag)
+    opened, warnings = prepare(project, program, base, tag)
     refuse_blocked(project.git, project.checkout, tag)
+    refuse_pointer(project.checkout, tag)
     home = project.home_for(tag)
+    make_private(home)
+    home.chmod(0o700)
     for folder in ("logs", "scratch", "inbox"):
         (home / folder).mkdir(exist_ok=True, mode=0o700)
-    holder = Holder(home, tag)
-    holder.take()
-    try:
-        return _begin(project, program, home, holder, opened, warnings)
-    except BaseException:
-        holder.release()
-        raise
+    with ExitStack() as undo:
+        holder = _held(undo, home, tag)
+        session = _begin(project, program, home, holder, _journal(undo, home), opened, warnings)
+        undo.pop_all()
+    return session
 
 
 def _begin(
-    project: Project, program: Program, home: Path, holder: Holder, opened: Opened, warnings: list[str]
+    project: Project,
+    program: Program,
+    home: Path,
+    holder: Holder,
+    journal: Journal,
+    opened: Opened,
+    warnings: list[str],
 ) -> Session:
-    journal = Journal(home / "journal.jsonl")
+    if journal.records:
+        raise RepositoryError(f"session {opened.tag} was opened by another process just now. Call again to join it.")
     blob = project.repository.target_entry(project.base(opened.base), opened.target).oid
     pins = Pins(tuple(opened.pins)).take()
     data = {
@@ -133,7 +158,7 @@ def _begin(
         "argv": list(opened.argv),
         "readable": list(opened.readable),
         "pins": pins,
-        "env": {name: _sha(value) for name, value in environment(opened, 0).items()},
+        "env": hashed_environment(opened),
         "integrity": opened.integrity,
         "warnings": warnings,
         "version": __version__,
@@ -142,17 +167,12 @@ def _begin(
     state = apply(None, record)
     if state is None:
         raise RepositoryError("the session could not be opened.")
-    results.exclude(project.checkout.common_dir, f"/{project.checkout.prefix}{opened.results}")
     session = _assemble(project, home, holder, journal, state)
     session.settle()
     return session
 
 
-def _sha(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[Opened, list[str]]:
+def prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[Opened, list[str]]:
     contract, checkout = program.contract, project.checkout
     target = contract.target.path
     entry = project.repository.target_entry(base, target)
@@ -172,7 +192,10 @@ def _prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[
         )
     inputs = _inputs(project, contract.sandbox.inputs)
     readable = tuple(dict.fromkeys((*command.readable, *inputs)))
-    pins = dict.fromkeys((command.program, *inputs), "")
+    frozen = Path(command.program).is_relative_to(checkout.root) and not any(
+        Path(command.program).is_relative_to(place) for place in inputs
+    )
+    pins = dict.fromkeys(inputs if frozen else (command.program, *inputs), "")  # a frozen program is the snapshot's
     opened = Opened(tag, base.commit, base.tree, target, contract, name, command.argv, readable, pins, INTEGRITY)
     return opened, warnings
 

@@ -1,7 +1,7 @@
 """Fingerprints of what a trial reads from outside git: declared inputs, environments, the program itself.
 
 Guarantee: every file was hashed when the session opened; `moved` names the first file of each input whose content,
-mode or presence differs since.
+mode or presence differs since. An input that is itself a link is hashed by what it leads to.
 Edge: an unchanged device, inode, mode, size, mtime and ctime (nanoseconds) count as unchanged content.
 """
 
@@ -9,6 +9,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from .snapshot import Identity, identity
@@ -28,7 +29,7 @@ class Pins:
         """Hash everything and return one SHA-256 per path; later calls of `moved` compare with this."""
         for path in self.paths:
             self._seen[path] = dict(_look(path))
-            self._hashes[path] = {name: _hash(name) for name in self._seen[path]}
+            self._hashes[path] = {name: _hash(name, follow=name == path) for name in self._seen[path]}
         return {path: _together(hashes, path) for path, hashes in self._hashes.items()}
 
     def moved(self) -> list[str]:
@@ -40,7 +41,7 @@ class Pins:
         for name in sorted(seen.keys() | now.keys()):
             if seen.get(name) == now.get(name):
                 continue
-            if name not in now or _hash(name) != self._hashes[path].get(name):
+            if name not in now or _hash(name, follow=name == path) != self._hashes[path].get(name):
                 return name
         self._seen[path] = now
         return ""
@@ -52,19 +53,29 @@ def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str
 
 
 def _look(path: str) -> Iterator[tuple[str, Identity]]:
-    facts = os.stat(path)
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return
     if not stat.S_ISDIR(facts.st_mode):
         yield path, identity(facts)
         return
     for folder, folders, files in os.walk(path):
         for name in (*(f for f in folders if os.path.islink(os.path.join(folder, f))), *files):
             place = os.path.join(folder, name)
-            yield place, identity(os.lstat(place))
+            with suppress(OSError):  # removed since the folder was listed
+                yield place, identity(os.lstat(place))
 
 
-def _hash(path: str) -> str:
+def _hash(path: str, *, follow: bool = False) -> str:
     """Of type, executable bit and content; a link is its text, an object that is no file only its type."""
-    facts = os.lstat(path)
+    try:
+        return _hash_now(path, os.stat(path, follow_symlinks=follow))
+    except OSError:
+        return ""
+
+
+def _hash_now(path: str, facts: os.stat_result) -> str:
     whole = hashlib.sha256(f"{stat.S_IFMT(facts.st_mode):o} {facts.st_mode & 0o100:o}\0".encode("ascii"))
     if stat.S_ISLNK(facts.st_mode):
         whole.update(os.fsencode(os.readlink(path)))

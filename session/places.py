@@ -68,10 +68,45 @@ def find_checkout(folder: Path) -> Checkout:
     for root in (project, *project.parents):
         if (root / ".git").exists():
             git_dir = _git_dir(root)
-            return Checkout(root, git_dir, _common_dir(git_dir), project)
+            checkout = Checkout(root, git_dir, _common_dir(git_dir), project)
+            _refuse_state_inside(checkout)
+            return checkout
         if _looks_bare(root):
             raise RepositoryError(f"{root}: a bare repository has no files to measure. Clone it and run Referee there.")
     raise RepositoryError(f"{project}: not inside a git repository. Run `git init` and commit the project first.")
+
+
+def _refuse_state_inside(checkout: Checkout) -> None:
+    state = Path(os.path.realpath(state_root()))
+    if state.is_relative_to(checkout.root) or state.is_relative_to(checkout.common_dir):
+        raise RepositoryError(
+            f"Referee's state would lie in {state}, inside the repository. Set REFEREE_STATE_DIR to another folder."
+        )
+
+
+def refuse_pointer(checkout: Checkout, tag: str) -> None:
+    """Make sure that what says where a session's state lies can be believed; a repository may come with its `.git`.
+
+    Raises:
+        RepositoryError: If it is a link or no plain file, or leads to a place where no state of that tag can lie.
+    """
+    folder, way_out = checkout.pointers(), "Look at it; remove it if you do not know it."
+    pointer = folder / tag
+    if folder.is_symlink() or (os.path.lexists(folder) and not folder.is_dir()):
+        raise RepositoryError(f"{folder}: found something else than a folder. {way_out}")
+    if not os.path.lexists(pointer):
+        return
+    if pointer.is_symlink() or not pointer.is_file():
+        raise RepositoryError(f"{pointer}: found something else than a plain file. {way_out}")
+    text = pointer.read_text(encoding="utf-8", errors="surrogateescape").strip()
+    home = Path(os.path.realpath(text))
+    inside = home.is_relative_to(checkout.root) or home.is_relative_to(checkout.common_dir)
+    if not text.startswith("/") or home.name != tag or inside or _foreign(home):
+        raise RepositoryError(f"{pointer}: names {text[:200]!r}, where no state of this session can lie. {way_out}")
+
+
+def _foreign(folder: Path) -> bool:
+    return folder.exists() and (not folder.is_dir() or folder.stat().st_uid != os.geteuid())
 
 
 def _looks_bare(folder: Path) -> bool:
@@ -82,6 +117,8 @@ def _git_dir(root: Path) -> Path:
     marker = root / ".git"
     if marker.is_dir():
         return marker.resolve()
+    if not marker.is_file():
+        raise RepositoryError(f"{marker}: found something else than a folder or a file. This is no git repository.")
     text = marker.read_text(encoding="utf-8", errors="replace").strip()
     if not text.startswith("gitdir: "):
         raise RepositoryError(f"{marker}: found {text[:60]!r}, expected a folder or 'gitdir: PATH'.")

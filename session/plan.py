@@ -1,5 +1,6 @@
 """From a contract and a draft to the trial that the sandbox runs."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -47,6 +48,12 @@ def trial_spec(
 def log_path(home: Path, number: int, run: int = 0) -> Path:
     """Where the output of a run is kept."""
     return home / "logs" / (f"{number}.log" if run == 0 else f"{number}-{run}.log")
+
+
+def hashed_environment(opened: Opened) -> dict[str, str]:
+    """The same as `environment`, each value as its SHA-256: what may be written down."""
+    values = environment(opened, 0).items()
+    return {name: hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest() for name, value in values}
 
 
 def environment(opened: Opened, run: int) -> dict[str, str]:

@@ -6,7 +6,7 @@ Guarantee: after `settle` every ref of the session is what the journal says, and
 
 from collections.abc import Mapping
 
-from .errors import RepositoryError
+from .errors import JournalError, RepositoryError
 from .git import Git
 from .places import Checkout, checked_out_branches
 from .state import State
@@ -73,12 +73,37 @@ class Refs:
     def expect(self, state: State) -> None:
         """Take the refs for what the state says, except where a killed server may not have moved them yet."""
         target = wanted(state)
+        self._refuse_unknown_trials(state)
         own = {t.commit for t in state.trials.values()} | {state.opened.base, *(t.tree for t in state.trials.values())}
         actual = self._actual()
         lagging = {
             name for name in target if actual.get(name) is None or actual[name] in own or name.endswith("/draft")
         }
-        self._known = {name: actual.get(name, oid) if name in lagging else oid for name, oid in target.items()}
+        last = f"{prefix(self._tag)}/trials/{max(state.trials, default=0)}"
+        unmade = {name for name in target if name not in actual and (name == last or not state.trials)}
+        self._known = {
+            name: actual.get(name, oid) if name in lagging else oid
+            for name, oid in target.items()
+            if name not in unmade
+        }
+
+    def _refuse_unknown_trials(self, state: State) -> None:
+        """A trial's ref is made after its record is on the disk, so one without a record shows what was cut off."""
+        known = wanted(state)
+        for name, oid in self._actual().items():
+            number = name.removeprefix(f"{prefix(self._tag)}/trials/")
+            if name not in known and number.isdecimal() and self._is_trial(oid, number):
+                raise JournalError(
+                    f"{name} is a trial of this session that its journal does not know: records were cut off. "
+                    "Run `referee audit --verify`; to go on working, use another --tag."
+                )
+
+    def _is_trial(self, oid: str, number: str) -> bool:
+        try:
+            lines = self._git.read(oid, "commit").split(b"\n")
+        except RepositoryError:
+            return False
+        return {f"Referee-Session: {self._tag}".encode(), f"Referee-Trial: {number}".encode()} <= set(lines)
 
     def settle(self, state: State, *, look: bool) -> list[str]:
         """Make the refs what the state says. With `look`, read them first and say what was moved by hand."""
@@ -87,13 +112,22 @@ class Refs:
         moved = self._moved(actual) if look else []
         changes: dict[str, str | None] = {name: oid for name, oid in target.items() if actual.get(name) != oid}
         if look:
-            changes |= self._strangers(actual, target)
-        if branch(self._tag) in changes and branch(self._tag) in checked_out_branches(self._checkout):
-            del changes[branch(self._tag)]
+            moved += self._remove_strangers(actual, target)
+        waiting = self._waiting(changes, actual)
+        for name in waiting:
+            del changes[name]
         if changes:
             self._git.set_refs(changes)
-        self._known = target
+        self._known = {name: actual.get(name, "") if name in waiting else oid for name, oid in target.items()}
         return moved
+
+    def _waiting(self, changes: Mapping[str, str | None], actual: Mapping[str, str]) -> list[str]:
+        """The branch, if it should move but cannot; where it is checked out, moving it would make the worktree dirty."""
+        name = branch(self._tag)
+        if name not in changes:
+            return []
+        blocked = self._git.resolve("refs/heads/referee") or any(other.startswith(f"{name}/") for other in actual)
+        return [name] if blocked or name in checked_out_branches(self._checkout) else []
 
     def _actual(self) -> dict[str, str]:
         return self._git.refs(branch(self._tag), prefix(self._tag))
@@ -105,5 +139,9 @@ class Refs:
 
         return [say(name, known) for name, known in self._known.items() if actual.get(name) != known]
 
-    def _strangers(self, actual: Mapping[str, str], target: Mapping[str, str]) -> dict[str, str | None]:
-        return {name: None for name in actual if name not in target and name.startswith(f"{prefix(self._tag)}/")}
+    def _remove_strangers(self, actual: Mapping[str, str], target: Mapping[str, str]) -> list[str]:
+        """Delete what others put among the session's own refs: first of all, since `x/y` leaves no room for `x`."""
+        strangers = [name for name in actual if name not in target and f"{name}/".startswith(f"{prefix(self._tag)}/")]
+        if strangers:
+            self._git.set_refs(dict.fromkeys(strangers))
+        return [f"{name} was added by hand ({actual[name][:7]}); removed" for name in strangers]

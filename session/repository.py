@@ -57,8 +57,10 @@ class Repository:
         Raises:
             RepositoryError: If there is no commit yet.
         """
-        text = (self.checkout.git_dir / "HEAD").read_text(encoding="utf-8", errors="replace").strip()
-        name = text.removeprefix("ref: ")
+        head = self.checkout.git_dir / "HEAD"
+        if not head.is_file():
+            raise RepositoryError(f"{self.checkout.git_dir}: has no HEAD, so it is no git repository.")
+        name = head.read_text(encoding="utf-8", errors="replace").strip().removeprefix("ref: ")
         commit = self.git.resolve(f"{name}^{{commit}}")
         if commit is None:
             raise RepositoryError(
@@ -116,6 +118,8 @@ class Repository:
             text = data.decode("utf-8")
         except UnicodeDecodeError as fault:
             raise RepositoryError(f"{what}: is not UTF-8 text (byte {fault.start}). Only text can be edited.") from None
+        if text.startswith("version https://git-lfs"):
+            raise RepositoryError(f"{what}: is kept in LFS, so git holds only a pointer to it. Track it in git itself.")
         try:
             validate_text(text)
         except RefusedError as fault:

@@ -7,7 +7,11 @@ the state.
 """
 
 import csv
+import errno
 import io
+import os
+import re
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +20,7 @@ from .state import State, Trial
 
 _MEMORY = "memory_gb"
 _GIB = 1024**3
+_EXCLUDE_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def columns(contract: Contract) -> list[str]:
@@ -84,12 +89,34 @@ def choose_name(project: Path, tag: str, tracked: Iterable[str]) -> str | None:
     return None
 
 
-def exclude(common_dir: Path, pattern: str) -> None:
-    """Add a pattern to `.git/info/exclude` of the common directory, unless it stands there."""
-    path = common_dir / "info" / "exclude"
-    text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.is_file() else ""
-    if pattern in text.splitlines():
-        return
-    path.parent.mkdir(exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{'' if not text or text.endswith(chr(10)) else chr(10)}{pattern}\n")
+def exclude(common_dir: Path, name: str) -> str:
+    """Add a file's path to `.git/info/exclude` of the common directory, unless it stands there.
+
+    Returns what a person should know if it cannot be added: no link is followed, and only a plain file is written.
+    """
+    # A file of ours that is not yet renamed lies beside it.
+    folder, _, last = re.sub(r"([\\*?\[ ])", r"\\\1", f"/{name}").replace("\n", "?").rpartition("/")
+    lines = [os.fsencode(f"{folder}/{last}"), os.fsencode(f"{folder}/.{last}.*")]
+    info = common_dir / "info"
+    try:
+        info.mkdir(exist_ok=True)
+        inside = os.open(info, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as fault:
+        return f"{info} cannot be written ({fault.strerror}), so git shows {name} as untracked"
+    try:
+        _add_lines(os.open("exclude", _EXCLUDE_FLAGS, 0o644, dir_fd=inside), lines)
+    except OSError as fault:
+        return f"{info}/exclude cannot be written ({fault.strerror}), so git shows {name} as untracked"
+    finally:
+        os.close(inside)
+    return ""
+
+
+def _add_lines(descriptor: int, lines: list[bytes]) -> None:
+    with open(descriptor, "r+b", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a plain file")
+        text = file.read()
+        new = [line for line in lines if line not in text.splitlines()]
+        if new:
+            file.write((b"" if not text or text.endswith(b"\n") else b"\n") + b"".join(line + b"\n" for line in new))

@@ -46,12 +46,16 @@ async def measure(session: Session, launcher: Launcher, lock: anyio.Lock, begun:
         RefusedError: If it was the baseline and cannot stand.
         SandboxError: If the sandbox failed; the trial is then closed as interrupted.
     """
+    backend = (await launcher.capabilities(session.contract.sandbox.minimum)).backend
 
     async def close(reason: str) -> None:
         with anyio.CancelScope(shield=True):
             async with lock:
                 await to_thread.run_sync(lambda: trials.interrupt(session, begun.number, f"interrupted: {reason}"))
 
+    if begun.number == 0 and (cached := await to_thread.run_sync(lambda: trials.rehearsed(session, backend))):
+        async with lock:
+            return await to_thread.run_sync(lambda: trials.finish_rehearsed(session, cached))
     try:
         runs = await _runs(session, launcher, begun)
     except SandboxError as fault:

@@ -44,8 +44,26 @@ class Scan:
 
 def scan(path: Path) -> Scan:
     """Read a journal, whatever state it is in."""
-    head = _read(path.with_name("head"))  # before the journal: it may grow meanwhile, and the head never runs ahead
-    whole, _, rest = _read(path).rpartition(b"\n")
+    head = read_head(path)  # before the journal: it may grow meanwhile, and the head never runs ahead
+    return scanned(read_journal(path), head, path)
+
+
+def read_journal(path: Path) -> bytes:
+    """The journal's bytes; none if it is gone."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def read_head(path: Path) -> bytes:
+    """The bytes of the head file beside a journal; none if it is gone."""
+    return read_journal(path.with_name("head"))
+
+
+def scanned(raw: bytes, head: bytes, path: Path) -> Scan:
+    """What the bytes of a journal and of its head file hold; `path` is for messages."""
+    whole, _, rest = raw.rpartition(b"\n")
     lines = whole.split(b"\n") if whole else []
     records = [_record(line) for line in lines]
     named = _damage(lines, records)
@@ -60,13 +78,6 @@ def scan(path: Path) -> Scan:
     if rest:
         chain.covers += f"; {len(rest)} bytes of a half-written line follow, as a crash leaves them"
     return Scan(found, sound, chain, _check_head(head, found, whole=readable == len(records)))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
 
 
 def _covers(lines: list[bytes], found: tuple[Record, ...]) -> str:

@@ -64,7 +64,9 @@ class Snapshot:
         """
         found: list[str] = []
         if there := os.path.lexists(self.folder):
-            self._files = {e.path: self._frozen(e, self._content(e)) for e in self._entries.values() if e.type == "blob"}
+            self._files = {
+                e.path: self._frozen(e, self._content(e)) for e in self._entries.values() if e.type == "blob"
+            }
             found = self._check()
         if found or not there:
             self._rebuild()

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from ..sandbox.spec import Measurement, TrialSpec
-from . import budget, judge
+from . import baseline_cache, budget, judge
 from .answers import baseline_failed_text, trial_reply
 from .commits import message
 from .errors import RefusedError
-from .plan import trial_spec
+from .plan import log_path, trial_spec
 from .reply import Reply
 from .rows import checked_words, write_forgotten
 from .session import Session
@@ -177,6 +177,19 @@ def combine(runs: Sequence[Measurement], repeats: int) -> dict[str, Any]:
     if last.outcome == "ok" and len(runs) < repeats:
         whole |= {"outcome": "timeout", "reason": f"time ran out after {len(runs)} of {repeats} runs"}
     return whole
+
+
+def rehearsed(session: Session, backend: str) -> baseline_cache.Cached | None:
+    """The baseline that `referee check` measured, if every fingerprint of it is that of this session."""
+    opened, blob = session.state.opened, session.target_blob("baseline")
+    key = baseline_cache.key_of(opened, opened.pins, target_blob=blob, backend=backend)
+    return baseline_cache.load(session.project.checkout.state_home(), key)
+
+
+def finish_rehearsed(session: Session, cached: baseline_cache.Cached) -> Reply:
+    """Take a baseline measured by `referee check` for trial 0."""
+    log_path(session.state_home, 0).write_bytes(cached.log)
+    return _finish_baseline(session, session.state.trials[0], {**cached.measurement, "rehearsed": True})
 
 
 def finish(session: Session, number: int, runs: Sequence[Measurement]) -> Reply:

@@ -14,14 +14,15 @@ from pathlib import Path
 from .errors import RepositoryError
 from .findings import MALFORMED, Check, shown
 from .holder import held_by
+from .places import refuse_pointer
 from .project import Project
 from .retrace import retrace
-from .scanning import scan
+from .scanning import Scan, read_head, read_journal, scanned
 from .verify_commits import check_commits
-from .verify_views import check_branch, check_refs, check_rows
+from .verify_views import Views, check_branch, check_refs, check_rows, look
 
-_LOOKS = 5
-_BETWEEN_SECONDS = 0.3
+_LOOKS = 12
+_BETWEEN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ def find(project: Project, tag: str | None) -> tuple[str, Path]:
         pointers = [path for path in folder.iterdir() if tag in {None, path.name}] if folder.is_dir() else []
         if len(pointers) != 1:
             raise
+        refuse_pointer(project.checkout, pointers[0].name)
         home = Path(pointers[0].read_text(encoding="utf-8", errors="replace").strip())
         return pointers[0].name, home
     return known.tag, known.home
@@ -59,13 +61,17 @@ def find(project: Project, tag: str | None) -> tuple[str, Path]:
 
 def verify(project: Project, tag: str, home: Path) -> Verified:
     """Run every check; beside a server, look again where something was in the middle of changing."""
+    verified = _look(project, tag, home)
     for _ in range(_LOOKS):
-        holder = who_holds(home)
-        verified = Verified(tag, home, holder, _checks(project, tag, home))
-        if not verified.findings or not holder:
+        if not verified.findings or not verified.held_by:
             break
         time.sleep(_BETWEEN_SECONDS)  # a record is written a moment before the refs and files that follow from it
+        verified = _look(project, tag, home)
     return verified
+
+
+def _look(project: Project, tag: str, home: Path) -> Verified:
+    return Verified(tag, home, who_holds(home), _checks(project, tag, home))
 
 
 def who_holds(home: Path) -> str:
@@ -77,24 +83,35 @@ def who_holds(home: Path) -> str:
 
 
 def _checks(project: Project, tag: str, home: Path) -> tuple[Check, ...]:
-    scanned = scan(home / "journal.jsonl")
-    found = retrace(scanned.records, tag)
-    whole = not scanned.chain.unchecked and found.applied == len(scanned.records)
-    if scanned.chain.findings and scanned.records:
-        taken = "taken as they stand"
-        scanned.chain.unchecked = scanned.chain.unchecked or f"records from {scanned.sound + 1} on are {taken} below"
+    scan, views = _still(project, tag, home)
+    found = retrace(scan.records, tag)
+    whole = not scan.chain.unchecked and found.applied == len(scan.records)
+    if scan.chain.findings and scan.records:
+        taken = f"records from {scan.sound + 1} on are taken as they stand below"
+        scan.chain.unchecked = scan.chain.unchecked or taken
     state = found.state
     return (
-        scanned.chain,
-        scanned.head,
+        scan.chain,
+        scan.head,
         found.steps,
         found.verdicts,
         found.budget,
-        _guarded("commits", lambda: check_commits(project, found, scanned.records)),
-        _guarded("refs", lambda: check_refs(project, state, whole=whole)),
-        _guarded("branch", lambda: check_branch(project, state, whole=whole)),
-        _guarded("rows", lambda: check_rows(project, state, home, whole=whole)),
+        _guarded("commits", lambda: check_commits(project, found, scan.records)),
+        _guarded("refs", lambda: check_refs(views, state, whole=whole)),
+        _guarded("branch", lambda: check_branch(project.git, views, state, whole=whole)),
+        _guarded("rows", lambda: check_rows(views, state, whole=whole)),
     )
+
+
+def _still(project: Project, tag: str, home: Path) -> tuple[Scan, Views]:
+    """The journal and what follows from it, read while no record was written, if there is such a moment."""
+    path = home / "journal.jsonl"
+    head, views, raw = read_head(path), look(project, tag, home), read_journal(path)
+    for _ in range(_LOOKS):
+        before, head, views, raw = raw, read_head(path), look(project, tag, home), read_journal(path)
+        if raw == before:
+            break
+    return scanned(raw, head, path), views
 
 
 def _guarded(name: str, look: Callable[[], Check]) -> Check:

@@ -5,8 +5,9 @@ of a result file that is not what the state gives is named with its number.
 Edge: a killed server may leave a ref or file one step behind; that is named too, and the next server puts it right.
 """
 
+import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .errors import RefusedError, RepositoryError
@@ -21,9 +22,45 @@ from .state import State
 from .verify_commits import parse, read
 
 _LIMIT = 1 << 30
+_TABLE, _COSTS = "results.tsv", "budget.log"
 
 
-def check_refs(project: Project, state: State | None, *, whole: bool) -> Check:
+@dataclass(frozen=True, slots=True)
+class Views:
+    """What follows from a journal, as it was found at one moment.
+
+    Attributes:
+        refs: Every ref of the session, by full name.
+        waits: Whether some worktree has the branch checked out.
+        state: Result files in the state folder by name: their bytes, or why they cannot be read.
+        checkout: The same of those in the checkout that exist.
+    """
+
+    refs: Mapping[str, str]
+    waits: bool
+    state: Mapping[str, bytes | str]
+    checkout: Mapping[str, bytes | str]
+
+
+def look(project: Project, tag: str, home: Path) -> Views:
+    """Read everything that follows from a session's journal, quickly."""
+    folder, names = project.checkout.project, (_TABLE, f"results-{tag}.tsv")
+    return Views(
+        refs=project.git.refs(branch(tag), prefix(tag)),
+        waits=branch(tag) in checked_out_branches(project.checkout),
+        state={name: _read(home, name) for name in (_TABLE, _COSTS)},
+        checkout={name: _read(folder, name) for name in names if os.path.lexists(folder / name)},
+    )
+
+
+def _read(folder: Path, name: str) -> bytes | str:
+    try:
+        return read_regular(folder, name, _LIMIT)
+    except RefusedError as fault:
+        return str(fault)
+
+
+def check_refs(views: Views, state: State | None, *, whole: bool) -> Check:
     """Compare every ref of the session with the journal.
 
     Args:
@@ -35,7 +72,7 @@ def check_refs(project: Project, state: State | None, *, whole: bool) -> Check:
         check.unchecked = "no opening record"
         return check
     tag = state.opened.tag
-    target, actual = wanted(state), project.git.refs(branch(tag), prefix(tag))
+    target, actual = wanted(state), views.refs
     if not whole:
         check.unchecked = "best, draft, the branch and later trials: the journal cannot be read to its end"
         target = {n: oid for n, oid in target.items() if n.startswith(f"{prefix(tag)}/trials/") or n.endswith("/base")}
@@ -47,20 +84,19 @@ def check_refs(project: Project, state: State | None, *, whole: bool) -> Check:
     return check
 
 
-def check_branch(project: Project, state: State | None, *, whole: bool) -> Check:
+def check_branch(git: Git, views: Views, state: State | None, *, whole: bool) -> Check:
     """Whether the branch leads over kept commits alone to the base, and stands at the best."""
     check = Check("branch", "kept commits only, from the base")
     if state is None or not whole:
         check.unchecked = "the journal cannot be read to its end"
         return check
     name = branch(state.opened.tag)
-    tip, best = project.git.resolve(name), wanted(state)[name]
-    waits = name in checked_out_branches(project.checkout)
-    if tip != best and not (waits and tip in _kept(state)):
+    tip, best = views.refs.get(name), wanted(state)[name]
+    if tip != best and not (views.waits and tip in _kept(state)):
         check.findings.append(_said(name, tip, best, _names(state)))
     if tip:
-        check.findings += _strangers(project.git, state, name, tip)
-    if waits and tip != best:
+        check.findings += _strangers(git, state, name, tip)
+    if views.waits and tip != best:
         check.covers += "; it is checked out, so it waits"
     return check
 
@@ -103,7 +139,7 @@ def _said(name: str, found: str | None, expected: str | None, names: Mapping[str
     return f"{name} points at {found[:7]} ({names.get(found, 'unknown to the journal')}); the journal says {should}"
 
 
-def check_rows(project: Project, state: State | None, home: Path, *, whole: bool) -> Check:
+def check_rows(views: Views, state: State | None, *, whole: bool) -> Check:
     """Compare `results.tsv`, the checkout's copy and `budget.log` with what the state gives."""
     check = Check("rows")
     if state is None or not whole:
@@ -111,12 +147,12 @@ def check_rows(project: Project, state: State | None, home: Path, *, whole: bool
         return check
     check.covers = f"{len(state.rows)} rows of results.tsv"
     table, copy = render(state), state.opened.results
-    check.findings += _file(home, "results.tsv", table, "results.tsv")
-    check.findings += _file(home, "budget.log", render_budget(_settled(state)), "budget.log")
-    if copy not in {"results.tsv", f"results-{state.opened.tag}.tsv"}:
+    check.findings += _compared(views.state[_TABLE], table, _TABLE)
+    check.findings += _compared(views.state[_COSTS], render_budget(_settled(state)), _COSTS)
+    if copy not in {_TABLE, f"results-{state.opened.tag}.tsv"}:
         check.findings.append(f"journal line 1: {shown(copy)} is no name for a results file")
-    elif (project.checkout.project / copy).is_symlink() or (project.checkout.project / copy).exists():
-        check.findings += _file(project.checkout.project, copy, table, f"{copy} in the checkout")
+    elif copy in views.checkout:
+        check.findings += _compared(views.checkout[copy], table, f"{copy} in the checkout")
     else:
         check.covers += f"; this checkout has no copy ({copy})"
     return check
@@ -127,11 +163,9 @@ def _settled(state: State) -> State:
     return replace(state, trials={n: trial for n, trial in state.trials.items() if n != state.running})
 
 
-def _file(folder: Path, name: str, expected: bytes, called: str) -> list[str]:
-    try:
-        data = read_regular(folder, name, _LIMIT)
-    except RefusedError as fault:
-        return [f"{called}: {fault}"]
+def _compared(data: bytes | str, expected: bytes, called: str) -> list[str]:
+    if isinstance(data, str):
+        return [f"{called}: {data}"]
     if data == expected:
         return []
     found, should = _lines(data), _lines(expected)

@@ -208,9 +208,8 @@ class View:
         over, reason = check.exhausted, check.reason
         trials = [t.seconds for t in state.trials.values() if t.measured] if state else []
         mean = sum(trials) / len(trials) if trials else 0.0
-        return {
-            "best": summary(state.best_trial) if state and state.best_trial else None,
-            "baseline": summary(state.baseline) if state and state.baseline else None,
+        known = {"best": state.best_trial, "baseline": state.baseline} if state else {}
+        return {name: summary(trial) for name, trial in known.items() if trial} | {
             "budget": {
                 "experiments_spent": spent.experiments,
                 "experiments_left": check.left.experiments,

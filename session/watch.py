@@ -1,20 +1,25 @@
 """The checkout beside a session: is it clean when the session opens, and what is done to it later.
 
-Guarantee: files are read raw and through no link; no filter, index or ignore rule of git is consulted. The checkout is
-never what is measured, so a later difference stops nothing: it is reported once.
+Guarantee: files are read raw, through no link, and no further than they could be equal; no filter, index or ignore
+rule of git is consulted. The checkout is never what is measured, so a later difference stops nothing: it is reported
+once.
 """
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterable
+from pathlib import Path
 
+from .files import read_at_most
 from .git import Entry, Git
 from .places import Checkout
 from .repository import Base
 from .snapshot import Identity, identity
 
 _WATCHED = 5000
+_LFS = b"version https://git-lfs"
 
 
 class Watch:
@@ -56,30 +61,38 @@ class Watch:
     def _identity(self, path: str) -> Identity | None:
         try:
             return identity(os.lstat(self._root / path))
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError:  # gone, or its folder is a file, a circle of links, or closed
             return None
 
     def _difference(self, entry: Entry) -> str:
-        place = self._root / entry.path
         now = self._identity(entry.path)
         if now is None:
             return "was deleted"
         kind = stat.S_IFMT(now[2])
         if kind != (stat.S_IFLNK if entry.mode == "120000" else stat.S_IFREG):
             return "is no longer a plain file" if entry.mode != "120000" else "is no longer a link"
-        data = os.fsencode(os.readlink(place)) if kind == stat.S_IFLNK else _read(str(place))
-        return "" if self._same(entry, data) else "was changed"
+        folder = os.path.dirname(self._root / entry.path)
+        if os.path.realpath(folder) != folder:
+            return "lies behind a link now"
+        try:
+            return "" if self._same(entry, self._root / entry.path, now[3]) else "was changed"
+        except OSError:  # it was replaced after the look
+            return "was changed"
 
-    def _same(self, entry: Entry, data: bytes) -> bool:
-        if self._git.object_id("blob", data) == entry.oid:
-            return True
-        if b"\r\n" in data and self._git.object_id("blob", data.replace(b"\r\n", b"\n")) == entry.oid:
-            return True
-        pointer = self._git.read(entry.oid)
-        return pointer.startswith(b"version https://git-lfs") and hashlib.sha256(data).hexdigest().encode() in pointer
+    def _same(self, entry: Entry, place: Path, size: int) -> bool:
+        if entry.mode == "120000":
+            return self._git.object_id("blob", os.fsencode(os.readlink(place))) == entry.oid
+        committed = self._git.read(entry.oid)
+        if committed.startswith(_LFS):
+            return size == _lfs_size(committed) and _sha256(place, size).encode() in committed
+        data = read_at_most(place, 2 * len(committed) + 1)  # line endings at most double it
+        return committed in {data, data.replace(b"\r\n", b"\n")}
 
 
-def _read(path: str) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
-        return file.read()
+def _lfs_size(pointer: bytes) -> int:
+    found = re.search(rb"^size (\d{1,18})$", pointer, re.MULTILINE)
+    return int(found[1]) if found else -1
+
+
+def _sha256(place: Path, size: int) -> str:
+    return hashlib.sha256(read_at_most(place, size + 1)).hexdigest()

@@ -64,7 +64,7 @@ def _standing(view: View) -> str:
         f"{what}: trial {found['trial']} "
         + ", ".join(f"{name} {number(value)}" for name, value in found["metrics"].items())
         for what in ("baseline", "best")
-        if (found := facts[what])
+        if (found := facts.get(what))
     ]
     amounts = {
         "experiments": left["experiments_left"],

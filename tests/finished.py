@@ -87,7 +87,7 @@ def copy(factory: pytest.TempPathFactory, folder: Path) -> Finished:
     """A copy of the finished session, all of it below `folder`."""
     original = _original(factory.getbasetemp())
     repo = shutil.copytree(original.repo, folder / "repo", symlinks=True)
-    home = shutil.copytree(original.home, folder / "home", symlinks=True)
+    home = shutil.copytree(original.home, folder / "state" / TAG, symlinks=True)
     (repo / ".git" / "referee-sessions" / TAG).write_text(f"{home}\n", encoding="utf-8")
     return Finished(repo, home)
 

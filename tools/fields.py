@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-_SUMMARY = {"type": ["object", "null"]}
+_SUMMARY = {"type": "object"}
 
-ALWAYS = ("text", "best", "baseline", "budget", "continue", "journal", "next")
+ALWAYS = ("text", "budget", "continue", "journal", "next")
+SOMETIMES = ("best", "baseline", "note")
 
 FIELDS: dict[str, dict[str, Any]] = {
     "text": {"type": "string"},
@@ -36,7 +37,7 @@ TRIAL = ("trial", "status", "verdict", "decision", "metrics", "reason", "sha256"
 
 def output_schema(fields: Iterable[str]) -> dict[str, Any]:
     """The JSON schema of a reply with these fields besides those of every reply."""
-    names = (*ALWAYS, "note", *fields)
+    names = (*ALWAYS, *SOMETIMES, *fields)
     return {
         "type": "object",
         "properties": {name: FIELDS[name] for name in names},

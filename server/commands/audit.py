@@ -14,6 +14,12 @@ from .sessions import project_of
 from .timeline import Line, timeline
 
 FOUND = 1
+_LEAST = 8
+_FOLLOWING = ("refs", "branch", "rows")
+_BEHIND = (
+    "A server that was killed can leave these a step behind its journal; the next one puts them right and says so."
+)
+_HEAD = "The head proves the record to whoever noted it down: compare it with the agent's transcript."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,26 +60,18 @@ def _told(tag: str, lines: list[Line]) -> list[str]:
         if line.time[:10] != day:
             day = line.time[:10]
             told.append(day)
-        told.append(cut_line(line, wide))
+        told.append(_shown(line, wide))
     return told
 
 
-def cut_line(line: Line, columns: int | None) -> str:
-    """One line of the timeline: calls at the margin, what they did indented; the outcome is never cut away first."""
+def _shown(line: Line, columns: int | None) -> str:
+    """Calls at the margin, what they did indented; long arguments give way, so that the outcome is seen."""
     clock = line.time[11:19]
-    head = f"{clock}  {line.what:<13}" if line.call else f"{clock}    {line.what}"
-    if line.call is False:
-        return cut_keeping(head, columns)
-    outcome = f"  -> {line.outcome}"
-    room = None if columns is None else max(columns - len(head) - min(len(outcome), columns // 2) - 1, 8)
-    return cut_keeping(f"{head} {cut(line.arguments, room)}{outcome}", columns)
-
-
-def cut_keeping(text: str, columns: int | None) -> str:
-    """Like `cut`, with the indentation as it is."""
-    body = text[8:].lstrip()
-    start = text[: len(text) - len(body)]
-    return start + cut(body, None if columns is None else columns - len(start))
+    if not line.call:
+        return cut(f"{clock}    {line.what}", columns)
+    head, outcome = f"{clock}  {line.what:<13}", f" -> {line.outcome}"
+    room = None if columns is None else max(columns - len(head) - min(len(outcome), columns // 2), _LEAST)
+    return cut(f"{head}{cut(line.arguments, room)}{outcome}", columns)
 
 
 def check(repo: Path, tag: str | None, *, as_json: bool) -> int:
@@ -106,7 +104,6 @@ def _report(verified: Verified) -> list[str]:
         lines += [f"{'':<10} not checked: {done.unchecked}"] if done.unchecked and word != "ok" else []
     count = verified.findings
     told = "nothing found" if not count else f"{count} finding{'' if count == 1 else 's'}"
-    return [
-        *lines,
-        f"{told}. The head proves the record to whoever noted it down: compare it with the agent's transcript.",
-    ]
+    if count and not verified.held_by and all(done.ok or done.name in _FOLLOWING for done in verified.checks):
+        lines.append(_BEHIND)
+    return [*lines, f"{told}. {_HEAD}"]

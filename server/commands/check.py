@@ -20,8 +20,9 @@ from ...session.project import Known, Project, refuse_tag
 from ...session.reading import read_only
 from ...session.refs import refuse_blocked
 from ...session.state import Opened
+from ...session.untrusted import fenced
+from ..check_screen import duration, render
 from ..rehearsal import Rehearsal, log_end, rehearse
-from ..screen import duration, fenced, render
 from ..tree_warnings import tree_warnings
 from .common import add_json, add_repo, add_tag
 
@@ -68,8 +69,8 @@ def gather(folder: Path, tag: str | None) -> dict[str, Any]:
         new = project.free_tag(datetime.now().astimezone()) if tag is None or known else tag
         _announce(program)
         found = anyio.run(rehearse, project, program, new)
-        facts = _facts(project, program, found)
-        return facts | _standing(project, program, known, found) | {"warnings": _warnings(project, known, found)}
+        facts = _facts(project, program, found) | _standing(project, program, known, found)
+        return facts | {"warnings": _warnings(project, facts["session"], found)}
     finally:
         project.git.close()
 
@@ -145,7 +146,7 @@ def _standing(project: Project, program: Program, known: Known | None, found: Re
         return {"tag": found.opened.tag, "session": None, "tonight": tonight}
     view = read_only(project, known.tag)
     standing = view.standing()
-    left, best, state = standing["budget"], standing["best"], view.maybe_state
+    left, best, state = standing["budget"], standing.get("best"), view.maybe_state
     session = {
         "tag": known.tag,
         "opened": known.opened,
@@ -163,14 +164,14 @@ def _standing(project: Project, program: Program, known: Known | None, found: Re
     return {"tag": known.tag, "session": session, "tonight": None if found.reason else tonight}
 
 
-def _warnings(project: Project, known: Known | None, found: Rehearsal) -> list[str]:
+def _warnings(project: Project, session: Mapping[str, Any] | None, found: Rehearsal) -> list[str]:
     base = project.base(found.opened.base)
     warnings = [*found.warnings, *tree_warnings(project.git, base)]
-    if known and (state := read_only(project, known.tag).maybe_state) and state.opened.base != base.commit:
-        warnings.append(f"session {known.tag} stands on {state.opened.base[:7]}; what was measured here is HEAD")
+    if session and session["base"] != base.commit:
+        warnings.append(f"session {session['tag']} stands on {session['base'][:7]}; what was measured here is HEAD")
     return warnings
 
 
 def _text(facts: Mapping[str, Any]) -> str:
     text = render(facts)
-    return text if facts["ok"] else f"{text}\n{fenced(facts['baseline']['log_end'])}"
+    return text if facts["ok"] else f"{text}\n{fenced(facts['baseline']['log_end'] or '(no output)')}"

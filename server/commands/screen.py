@@ -51,7 +51,7 @@ def _cells(char: str) -> int:
 
 def cut(text: str, columns: int | None) -> str:
     """The text on one line, with an ellipsis where it does not fit."""
-    line = printable(" ".join(text.split()))
+    line = "".join(char if char.isprintable() else " " for char in text)
     if columns is None or cells(line) <= columns:
         return line
     shown, used = "", 1
@@ -68,8 +68,8 @@ def table(rows: Sequence[Sequence[str]], columns: int | None) -> list[str]:
     clean = [[cut(cell, None) for cell in row] for row in rows]
     widths = [max(cells(row[index]) for row in clean) for index in range(len(rows[0]) - 1)]
     right = [all(_numeric(row[index]) for row in clean[1:]) for index in range(len(widths))]
-    left = None if columns is None else max(columns - sum(widths) - 2 * len(widths), _LEAST)
-    return [_line(row, widths, right, left) for row in clean]
+    left = None if columns is None else max(columns - sum(widths) - 2 * len(widths), 1)
+    return [cut(_line(row, widths, right, left), columns) for row in clean]
 
 
 def _line(row: Sequence[str], widths: Sequence[int], right: Sequence[bool], left: int | None) -> str:

@@ -54,8 +54,11 @@ def _answer(records: Sequence[Record], index: int) -> int:
 
 
 def _call(record: Record, refusal: Record | None) -> Line:
-    given = record.data.get("arguments", {})
-    told = ", ".join(f"{k}={_short(v)}" for k, v in given.items()) if isinstance(given, dict) else _short(given)
+    given: Any = record.data.get("arguments", {})
+    try:
+        told = ", ".join(f"{name}={_short(value)}" for name, value in given.items())
+    except MALFORMED:
+        told = _short(given)
     outcome = f"refused: {refusal.data.get('error')}" if refusal else "ok"
     return Line(record.seq, record.time, str(record.data.get("tool")), call=True, arguments=told, outcome=outcome)
 

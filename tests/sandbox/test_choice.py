@@ -1,6 +1,9 @@
 """Which backend is taken, and that it is never silently a weaker one."""
 
+import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,7 +108,7 @@ def test_where_nothing_works_nothing_is_run() -> None:
 def test_the_witness_outside_outweighs_the_word_inside() -> None:
     with probe.outside() as (target, top):
         (target.folder / "written").touch()
-        innocent = {name: 0.0 for name in probe.NAMES}
+        innocent: dict[str, float] = dict.fromkeys(probe.NAMES, 0.0)
         run = Measurement("ok", "", innocent, 0, 0, 0, 0, None, 0, (), "bubblewrap", Level.ISOLATED)
         assert probe.holes(target, run) == {"wrote_outside"}
         assert report.broken(backends.BACKENDS["bubblewrap"], probe.holes(target, run)) == {"wrote_outside"}
@@ -127,3 +130,45 @@ def test_a_repository_in_the_home_works(lab: Lab, monkeypatch: pytest.MonkeyPatc
     assert lab.said().startswith("True")
     assert lab.said() == "True False\n" or not lab.key.startswith("bubblewrap")
     assert os.listdir(lab.root) == []
+
+
+_ASK = """
+import anyio, json, os, sys
+from referee.sandbox import kernel, seccomp
+from referee.sandbox.launch import Launcher
+from referee.sandbox.spec import Level
+if "refuse namespaces" in sys.argv:
+    kernel.no_new_privileges()
+    kernel.install_filter(seccomp.build("local"))
+async def main():
+    async with Launcher() as launcher:
+        found = await launcher.capabilities(Level.NONE)
+        print(json.dumps([found.backend, found.level, found.lost]))
+anyio.run(main)
+"""
+
+
+def _asked(*arguments: str, prefix: tuple[str, ...] = ()) -> tuple[str, str, str]:
+    command = [*prefix, sys.executable, "-c", _ASK, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    backend, level, lost = json.loads(done.stdout)
+    return backend, level, "; ".join(lost)
+
+
+@pytest.mark.skipif(bool(unavailable("landlock-copy")), reason="no Landlock here")
+def test_where_namespaces_are_refused_as_in_default_containers_landlock_is_taken_and_says_why() -> None:
+    backend, level, lost = _asked("refuse namespaces")
+    assert (backend, level) == ("landlock", "limited")
+    assert "bubblewrap: " in lost
+    assert "a trial works in a copy, at another path" in lost
+
+
+@pytest.mark.skipif(bool(unavailable("bubblewrap")), reason="no bubblewrap here")
+def test_the_root_of_a_namespace_without_other_users_is_confined_or_refused() -> None:
+    """Behind an ordinary user's namespace it is one; behind root's it could write to /proc/sys: the probe sees it."""
+    backend, level, lost = _asked(prefix=("unshare", "-Ur"))
+    if os.geteuid() == 0:
+        assert level == "none"
+        assert "it did not hold: had_privileges" in lost
+    else:
+        assert (backend, level) == ("bubblewrap", "isolated")

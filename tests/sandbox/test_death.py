@@ -10,13 +10,13 @@ from pathlib import Path
 
 import anyio
 import pytest
-from referee.sandbox import wire
+from referee.sandbox import launch, wire
 from referee.sandbox.backends import BACKENDS
 from referee.sandbox.errors import SandboxError
 from referee.sandbox.launch import Launcher
 from referee.sandbox.spec import Limits
 
-from .conftest import Lab
+from .conftest import Lab, make_lab
 
 _WAIT = 60.0
 
@@ -99,9 +99,7 @@ def test_cancelling_kills_the_trial_and_returns_only_then(lab: Lab) -> None:
     async def cancelled() -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(lab.launcher.run, lab.spec(code), lab.key)
-            with anyio.fail_after(_WAIT):
-                while not alive(lab.token):
-                    await anyio.sleep(0.01)
+            await anyio.to_thread.run_sync(until, lambda: bool(alive(lab.token)))
             group.cancel_scope.cancel()
 
     anyio.run(cancelled)
@@ -121,10 +119,8 @@ def test_closing_the_launcher_kills_running_trials(lab: Lab) -> None:
 
         async with anyio.create_task_group() as group:
             group.start_soon(run)
-            with anyio.fail_after(_WAIT):
-                while not alive(lab.token):
-                    await anyio.sleep(0.01)
-                await launcher.aclose()
+            await anyio.to_thread.run_sync(until, lambda: bool(alive(lab.token)))
+            await launcher.aclose()
 
     anyio.run(closed)
     assert alive(lab.token) == []
@@ -132,7 +128,7 @@ def test_closing_the_launcher_kills_running_trials(lab: Lab) -> None:
 
 _SERVER = """
 import anyio, json, sys
-from referee.sandbox import wire
+from referee.sandbox import launch, wire
 from referee.sandbox.launch import Launcher
 async def main():
     async with Launcher() as launcher:
@@ -152,8 +148,12 @@ def server(lab: Lab) -> subprocess.Popen[bytes]:
     return started
 
 
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def children(pid: int, thread: str = "") -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{thread or pid}/children").read_text().split()]
+
+
+def own_children() -> set[int]:
+    return {child for thread in os.listdir("/proc/self/task") for child in children(os.getpid(), thread)}
 
 
 def test_a_server_killed_with_9_leaves_no_process_and_no_folder(lab: Lab, server: subprocess.Popen[bytes]) -> None:
@@ -187,19 +187,18 @@ def test_a_dead_supervisor_fails_its_trial_and_is_replaced(lab: Lab) -> None:
     code = _daemon(lab) + "daemon()\nimport time\nwhile True: time.sleep(60)"
 
     async def killed() -> None:
+        before = own_children()
         async with Launcher() as launcher:
 
             async def run() -> None:
-                with pytest.raises(SandboxError, match="nobody waits|without a result"):
+                with pytest.raises(SandboxError, match=r"nobody waits|without a result"):
                     await launcher.run(lab.spec(code), lab.key)
 
             async with anyio.create_task_group() as group:
                 group.start_soon(run)
-                with anyio.fail_after(_WAIT):
-                    while not alive(lab.token):
-                        await anyio.sleep(0.01)
-                assert launcher._supervisor is not None
-                launcher._supervisor.kill()
+                await anyio.to_thread.run_sync(until, lambda: bool(alive(lab.token)))
+                (supervisor,) = own_children() - before
+                os.kill(supervisor, signal.SIGKILL)
             assert alive(lab.token) == []
             assert (await launcher.run(lab.spec("print(1)"), lab.key)).outcome == "ok"
 
@@ -232,3 +231,19 @@ def test_the_folder_of_a_killed_trial_is_removed_by_the_next(lab: Lab) -> None:
     assert lab.run("print(1)").outcome == "ok"
     assert lab.leftovers() == []
     assert set(BACKENDS) >= {lab.key}
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit(1)", "import os, sys, socket; os.close(int(sys.argv[1]))"])
+def test_a_supervisor_that_cannot_start_is_a_fault_and_never_a_result(
+    ground: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    monkeypatch.setattr(launch, "_CODE", code)
+    lab = make_lab(ground, "none", Launcher())
+
+    async def run() -> None:
+        async with lab.launcher as launcher:
+            for _ in range(2):
+                with pytest.raises(SandboxError, match="nothing was measured"):
+                    await launcher.run(lab.spec("x" * 1_000_000), lab.key)
+
+    anyio.run(run)

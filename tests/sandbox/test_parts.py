@@ -1,6 +1,7 @@
 """The small parts: user ids, Landlock versions, the log, removal, remedies, the view."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,16 +21,17 @@ from .conftest import Lab, make_lab
         ("         0     100000      65536\n", 0, 65533),
         ("         0     100000      65536\n", 10, 65523),
         ("0 1000 1\n1 100000 65536\n", 5, 65528),
-        ("0 1000 1\n", 77, 0),
+        ("0 1000 1\n", 77, None),
     ],
 )
-def test_a_private_user_is_chosen_inside_the_namespace(uid_map: str, number: int, expected: int) -> None:
+def test_a_private_user_is_chosen_inside_the_namespace(uid_map: str, number: int, expected: int | None) -> None:
     assert pick_uid(uid_map, number) == expected
 
 
 @given(st.integers(1, 4_000_000), st.integers(2, 1 << 31))
 def test_a_private_user_is_never_outside_the_map_nor_nobody(number: int, count: int) -> None:
     uid = pick_uid(f"0 0 {count}", number)
+    assert uid is not None
     assert 0 < uid < count
     assert uid != 65534
 
@@ -145,3 +147,29 @@ def test_parents_are_bound_before_what_lies_in_them(plain: Lab) -> None:
         assert not any(other.startswith(place + "/") for other in places[:index])
     assert lines[-4:] == ["--remount-ro", "/dev", "--remount-ro", "/"]
     scratch.clear(folder)
+
+
+def test_many_folders_can_be_made_at_the_same_time(tmp_path: Path) -> None:
+    def make() -> scratch.Folder:
+        return scratch.make(str(tmp_path), None)
+
+    with ThreadPoolExecutor(8) as pool:
+        folders = [future.result() for future in [pool.submit(make) for _ in range(40)]]
+    assert all(Path(folder.path, "tmp").is_dir() for folder in folders)
+    for folder in folders:
+        scratch.clear(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has private users")
+def test_shared_memory_of_a_private_user_is_removed_and_nobody_elses() -> None:
+    owner = 2_000_000_000 + os.getpid()
+    top = Path("/dev/shm")
+    mine, theirs, folder = (top / f"referee-{name}-{os.getpid()}" for name in ("mine", "theirs", "folder"))
+    mine.touch()
+    theirs.touch()
+    (folder / "deep").mkdir(parents=True)
+    for path in (theirs, folder):
+        os.chown(path, owner, owner)
+    landlock.remove_shared_memory(owner)
+    assert (mine.exists(), theirs.exists(), folder.exists()) == (True, False, False)
+    mine.unlink()

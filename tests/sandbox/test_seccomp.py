@@ -22,7 +22,7 @@ def verdict(program: bytes, arch: int, number: int, *arguments: int) -> int:
         elif code == 0x54:
             held &= value
         elif code == 0x06:
-            return value
+            return int(value)
         else:
             test = {0x15: held == value, 0x35: held >= value, 0x45: bool(held & value)}[code]
             at += yes if test else no

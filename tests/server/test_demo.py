@@ -1,14 +1,17 @@
 """`referee demo`: a whole session through the real server, and a folder that is safe to make again."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import anyio
 import pytest
 from referee.sandbox.errors import RefereeError
+from referee.sandbox.launch import Launcher
 from referee.server import demo_agent, demo_folder
 from referee.server.commands.demo import demo
 from referee.session import program
@@ -126,6 +129,21 @@ def test_a_file_in_its_place_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "demo").read_text(encoding="utf-8") == "mine"
 
 
+def test_a_machine_that_confines_nothing_is_told_so_and_plays_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("referee.server.commands.demo.Launcher", partial(Launcher, "none"))
+    monkeypatch.setattr("referee.server.demo_agent.script_of", _no_steps)
+    assert demo(tmp_path / "demo", keep=False) == 0
+    said = capsys.readouterr().out
+    assert "can confine nothing, so the demo asks for nothing (minimum: none)" in said
+    assert "vans 259" in said
+
+
+def _no_steps(_folder: Path, _name: str) -> list[demo_agent.Step]:
+    return []
+
+
 @pytest.mark.parametrize("minimum", ["limited", "none"])
 def test_confinement_is_waived_only_where_there_is_none(minimum: str, tmp_path: Path) -> None:
     demo_folder.make(tmp_path / "demo", confined=minimum != "none", keep=False)
@@ -135,11 +153,20 @@ def test_confinement_is_waived_only_where_there_is_none(minimum: str, tmp_path: 
 def test_a_machine_without_python3_on_the_path_gets_one_that_a_trial_can_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shutil.which", lambda name: None if name == "python3" else name)
+    monkeypatch.setenv("PATH", str(_only_git(tmp_path)))
     demo_folder.make(tmp_path / "demo", confined=True, keep=False)
     command = program.load(tmp_path / "demo" / "program.md").contract.evaluate.command
     assert os.access(command[0], os.X_OK)
     assert command[1:] == ("evaluate.py",)
+
+
+def _only_git(folder: Path) -> Path:
+    """A folder of programs that has git and no Python."""
+    git = shutil.which("git")
+    assert git
+    (folder / "bin").mkdir()
+    (folder / "bin" / "git").symlink_to(git)
+    return folder / "bin"
 
 
 def test_a_call_that_fails_ends_the_demo_with_what_the_server_said(tmp_path: Path) -> None:
@@ -147,4 +174,4 @@ def test_a_call_that_fails_ends_the_demo_with_what_the_server_said(tmp_path: Pat
     demo_folder.make(folder, confined=True, keep=False)
     step = {"description": "nothing", "edits": [{"old_text": "not there", "new_text": ""}]}
     with pytest.raises(RefereeError, match="the demo could not go on: edit_target: old_text of edit 1"):
-        anyio.run(demo_agent.play, folder, demo_folder.state_of(folder), "demo", [step], lambda _: None)
+        anyio.run(demo_agent.play, folder, demo_folder.state_of(folder), "demo", [step], print)

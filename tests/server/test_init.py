@@ -13,6 +13,7 @@ from referee.server.commands.init import init
 from referee.server.printed_names import printed_names
 from referee.server.program_text import Answers, program_text, scalar
 from referee.session import program
+from referee.session.contract import Program
 from referee.session.errors import ProgramError, RepositoryError
 
 Git = Callable[..., str]
@@ -47,7 +48,7 @@ def make(tmp_path: Path, git: Git) -> Callable[..., Path]:
     return made
 
 
-def written(folder: Path, flags: Answers = NOTHING) -> program.Program:
+def written(folder: Path, flags: Answers = NOTHING) -> Program:
     """Run init without anybody to ask, and read what it wrote."""
     assert init(folder, flags, ask=None, only_print=False) == 0
     return program.load(folder / "program.md")

@@ -70,13 +70,12 @@ def opened() -> Opened:
         project = Project(folder)
         try:
             session = open_session(project, tag)
-        except BaseException:
-            project.git.close()
-            raise
-        try:
-            yield session
+            try:
+                yield session
+            finally:
+                session.close()
         finally:
-            session.close()
+            project.git.close()
 
     return open_now
 

@@ -29,6 +29,11 @@ OTHER: dict[str, Any] = {
 MEASUREMENT = {"outcome": "ok", "metrics": {"loss": 0.1}, "seconds": 1.5}
 
 
+def changed(**parts: Any) -> str:
+    """The key of a ground that differs in these parts."""
+    return key(**(GROUND | parts))
+
+
 def test_what_is_stored_is_found_again(tmp_path: Path) -> None:
     store(tmp_path, key(**GROUND), MEASUREMENT, b"loss: 0.1\n\xff")
     found = load(tmp_path, key(**GROUND))
@@ -40,18 +45,18 @@ def test_what_is_stored_is_found_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", GROUND)
 def test_a_difference_in_any_part_of_the_ground_finds_nothing(part: str, tmp_path: Path) -> None:
     store(tmp_path, key(**GROUND), MEASUREMENT, b"")
-    assert load(tmp_path, key(**{**GROUND, part: OTHER[part]})) is None
+    assert load(tmp_path, changed(**{part: OTHER[part]})) is None
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8")), max_size=4), st.lists(st.text(), max_size=4))
 def test_two_commands_never_share_a_key(first: list[str], second: list[str]) -> None:
-    same = key(**{**GROUND, "argv": first}) == key(**{**GROUND, "argv": second})
+    same = changed(argv=first) == changed(argv=second)
     assert same == (first == second)
 
 
 def test_the_order_of_pins_does_not_matter() -> None:
     pins = {"/a": "1", "/b": "2"}
-    assert key(**{**GROUND, "pins": pins}) == key(**{**GROUND, "pins": dict(reversed(pins.items()))})
+    assert changed(pins=pins) == changed(pins=dict(reversed(pins.items())))
 
 
 @pytest.mark.parametrize("suffix", [".json", ".log"])
@@ -72,7 +77,7 @@ def test_an_entry_copied_to_another_key_is_no_entry(tmp_path: Path) -> None:
 
 def test_old_entries_make_room_for_new_ones(tmp_path: Path) -> None:
     for number in range(20):
-        store(tmp_path, key(**{**GROUND, "tree": str(number)}), MEASUREMENT, b"")
+        store(tmp_path, changed(tree=str(number)), MEASUREMENT, b"")
     left = list((tmp_path / FOLDER).iterdir())
     assert len(left) <= 16
-    assert load(tmp_path, key(**{**GROUND, "tree": "19"})) is not None
+    assert load(tmp_path, changed(tree="19")) is not None

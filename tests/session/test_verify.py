@@ -13,8 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from referee.session.loop import Call, Loop
+from referee.session.project import Project
 from referee.session.scanning import scan
 from referee.session.session import Change
+from referee.session.verify import verify
 
 from tests.conftest import MakeProject, git
 from tests.finished import TAG, Finished, copy, found
@@ -225,7 +227,8 @@ def test_a_chain_written_anew_is_another_one_than_the_head_file_names(done: Fini
     assert "the journal was written anew" in found(done.verified())["head"][0]
 
 
-_ODD = st.sampled_from([None, True, -1, 1 << 70, 1e308, "", "x\n y\x1b", [], {}, [[]], {"loss": "NaN"}])
+_VALUES: list[Any] = [None, True, -1, 1 << 70, 1e308, "", "x\n y\x1b", [], {}, [[]], {"loss": "NaN"}]
+_ODD = st.sampled_from(_VALUES)
 
 
 @settings(_QUICK, max_examples=30)
@@ -286,9 +289,6 @@ def test_a_forged_step_is_named(done: Finished, forgery: Forge, check: str, said
 
 def _found_by_pointer(done: Finished) -> dict[str, list[str]]:
     """Findings of the session that the pointer names, whatever its journal calls itself."""
-    from referee.session.project import Project  # noqa: PLC0415 - only here
-    from referee.session.verify import verify  # noqa: PLC0415 - likewise
-
     project = Project(done.repo)
     try:
         return found(verify(project, TAG, done.home))

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..session.numbers import show
+from ..session.untrusted import printable
 
 _WIDTH = 11
-_FENCE = "~~~"
 _MINUTE, _HOUR = 60, 3600
 _KILO = 1024
 
@@ -25,7 +25,7 @@ def render(facts: Mapping[str, Any]) -> str:
         *_tonight(facts["tonight"]),
         *_rows("next", facts["next"]),
     ]
-    return "\n".join(rows)
+    return "\n".join(printable(row) for row in rows)
 
 
 def duration(seconds: float) -> str:
@@ -41,14 +41,6 @@ def memory(size: int) -> str:
     """Bytes in the unit that fits: MB or GB of 1024 based units."""
     mega = size / _KILO**2
     return f"{mega:.1f} MB" if mega < _KILO else f"{mega / _KILO:.1f} GB"
-
-
-def fenced(text: str) -> str:
-    """Output of evaluated code between marks that it cannot imitate."""
-    fence = _FENCE
-    while fence in text:
-        fence += _FENCE[0]
-    return f"End of its output (untrusted):\n{fence}\n{text or '(no output)'}\n{fence}"
 
 
 def _rows(name: str, lines: list[str]) -> Iterator[str]:
