@@ -35,4 +35,4 @@ check: lint test
 	touch $@
 
 clean:
-	rm -rf .venv .demo .inspector build dist *.egg-info
+	rm -rf .venv .demo .demo-state .inspector build dist *.egg-info

@@ -1,7 +1,7 @@
-"""The folder of `referee demo`: the embedded example as a repository of its own, with the state beside its files.
+"""The folder of `referee demo`: the embedded example as a repository of its own, with the state in a folder beside it.
 
 Guarantee: only a folder that carries this module's mark is ever deleted, and no link is followed to one. Nothing of the
-person's git configuration runs; nothing outside the folder is written.
+person's git configuration runs; nothing outside the two folders is written.
 """
 
 import os
@@ -16,15 +16,14 @@ from ..session.errors import RepositoryError
 from ..session.places import PROGRAM
 
 SCRIPT = "script.json"
-_OWN = ".referee"  # below the repository, named in its info/exclude
 _MARK = "made-by-referee-demo"
 _COMMAND = "python3 evaluate.py"
 _MOMENT = "2026-01-01T00:00:00Z"  # the base commit has the same id every time
 
 
 def state_of(folder: Path) -> Path:
-    """Where the demo's state lies."""
-    return folder / _OWN / "state"
+    """Where the demo's state lies: `.demo-state` for `.demo`, because state inside the repository is refused."""
+    return folder.with_name(f"{folder.name}-state")
 
 
 def make(folder: Path, *, confined: bool, keep: bool) -> None:
@@ -33,9 +32,11 @@ def make(folder: Path, *, confined: bool, keep: bool) -> None:
     Raises:
         RepositoryError: If something else is there, or `keep` and an earlier demo is, or git fails.
     """
-    _clear(folder, keep=keep)
-    (folder / _OWN).mkdir(parents=True)
-    (folder / _OWN / _MARK).touch()
+    for place, mark in ((folder, _mark(folder)), (state_of(folder), state_of(folder) / _MARK)):
+        _clear(place, mark, keep=keep)
+    folder.mkdir(parents=True, exist_ok=True)
+    state_of(folder).mkdir()
+    (state_of(folder) / _MARK).touch()
     for source in sorted(files("referee").joinpath("examples/demo").iterdir(), key=lambda item: item.name):
         if source.is_file():
             (folder / source.name).write_bytes(source.read_bytes())
@@ -44,10 +45,14 @@ def make(folder: Path, *, confined: bool, keep: bool) -> None:
     _commit(folder)
 
 
-def _clear(folder: Path, *, keep: bool) -> None:
+def _mark(folder: Path) -> Path:
+    return folder / ".git" / _MARK
+
+
+def _clear(folder: Path, mark: Path, *, keep: bool) -> None:
     if not os.path.lexists(folder) or (folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())):
         return
-    if folder.is_symlink() or not (folder / _OWN / _MARK).is_file():
+    if folder.is_symlink() or not mark.is_file():
         raise RepositoryError(f"{folder}: exists and was not made by referee demo. Name another folder with --dir.")
     if keep:
         raise RepositoryError(f"{folder}: holds an earlier demo, and --keep keeps it. Name another folder with --dir.")
@@ -68,8 +73,7 @@ def _python_serves() -> bool:
 
 def _commit(folder: Path) -> None:
     _git(folder, "init", "--quiet", "--template=")
-    (folder / ".git" / "info").mkdir(exist_ok=True)
-    (folder / ".git" / "info" / "exclude").write_text(f"/{_OWN}/\n", encoding="utf-8")
+    _mark(folder).touch()
     _git(folder, "add", "--all")
     _git(folder, "commit", "--quiet", "--no-verify", "--message", "The demo as it ships")
 

@@ -122,7 +122,7 @@ class Refs:
         return moved
 
     def _waiting(self, changes: Mapping[str, str | None], actual: Mapping[str, str]) -> list[str]:
-        """The branch, if it should move but cannot; where it is checked out, moving it would make the worktree dirty."""
+        """The branch, if it should move but cannot; where it is checked out, moving it would make that dirty."""
         name = branch(self._tag)
         if name not in changes:
             return []

@@ -128,7 +128,9 @@ def _measured(found: Retraced, state: State, record: Record) -> None:
     trial = _ended(found, state, record)
     for said in contradictions(state, trial.number, record.data):
         found.verdicts.findings.append(f"journal line {record.seq}: trial {trial.number}: {said}")
-    _time(found, record, trial, record.data["measurement"]["seconds"])
+    measured = record.data["measurement"]
+    if trial.number or not measured.get("rehearsed"):  # a baseline of `referee check` took its time before
+        _time(found, record, trial, measured["seconds"])
 
 
 def _interrupted(found: Retraced, state: State, record: Record) -> None:

@@ -77,6 +77,13 @@ class Finished:
         self.journal.write_text("".join(lines), encoding="ascii")
         (self.home / "head").write_text(f"{len(records):012d} {prev}\n", encoding="ascii")
 
+    def cut(self, line: int) -> None:
+        """Make this line the last one, as if the session had not gone on: records, head and refs."""
+        self.forge(lambda records: records.__delitem__(slice(line, None)))
+        known = {record["data"]["trial"] for record in self.records if record["kind"] == "trial_started"}
+        for trial in set(range(len(TRIALS) + 1)) - known:
+            git(self.repo, "update-ref", "-d", f"refs/referee/{TAG}/trials/{trial}")
+
 
 def found(verified: Verified) -> dict[str, list[str]]:
     """The findings by the name of their check."""

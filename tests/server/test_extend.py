@@ -78,8 +78,7 @@ def test_a_limit_that_does_not_exist_stays_absent(done: Finished, capsys: pytest
 
 
 def test_the_count_of_crashes_in_a_row_starts_again(done: Finished) -> None:
-    end = done.line_of("row", trial=3)
-    done.forge(lambda records: records.__delitem__(slice(end, None)))
+    done.cut(done.line_of("row", trial=3))
     assert _state(done).consecutive_crashes == 1
     assert _extend(done, "--experiments", "1") == 0
     assert _state(done).consecutive_crashes == 0
@@ -186,8 +185,7 @@ async def test_a_held_session_refuses_what_is_no_addition_at_once(
 async def test_a_message_keeps_absent_limits_absent_and_resets_the_crashes(
     done: Finished, connect_stdio: Connect
 ) -> None:
-    end = done.line_of("row", trial=3)
-    done.forge(lambda records: records.__delitem__(slice(end, None)))
+    done.cut(done.line_of("row", trial=3))
     async with connect_stdio(done.repo) as agent:
         await agent("revert")
         flags = ["extend", "--repo", str(done.repo), "--usd", "3"]

@@ -116,8 +116,7 @@ def test_a_trial_that_does_not_exist_is_refused_with_those_that_do(
 
 
 def test_a_trial_that_never_returned_is_shown_as_not_measured(done: Finished, show: Show) -> None:
-    start = done.line_of("trial_started", trial=5)
-    done.forge(lambda records: records.__delitem__(slice(start, None)))
+    done.cut(done.line_of("trial_started", trial=5))
     text = show(5)
     assert "not measured: its server ended" in text
     assert "+echo loss: 7" in text

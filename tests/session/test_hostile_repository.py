@@ -62,7 +62,9 @@ def hostile(
     plant_attributes(project, traps)
     plant_configuration(project, traps, tmp_path)
     plant_replacements(project, git)
-    plant_environment(project, traps, tmp_path, monkeypatch)
+    plant_environment(traps, tmp_path, monkeypatch)
+    for marker in traps.markers.iterdir():
+        marker.unlink()
     return project, traps
 
 
@@ -121,20 +123,19 @@ def plant_configuration(project: Path, traps: Traps, tmp_path: Path) -> None:
 
 
 def plant_replacements(project: Path, git: Git) -> None:
-    """Replace the judge's blob, its tree and its commit, as `git replace` and grafts would."""
-    clean = {"cwd": project, "check": True, "capture_output": True, "env": {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}}
+    """Forge the judge's blob and the commit's parent, as `git replace` and grafts would."""
     args = ["git", "hash-object", "-w", "--no-filters", "--stdin"]
-    forged = subprocess.run(args, input=FORGED_JUDGE.encode(), **clean).stdout.decode().strip()  # type: ignore[call-overload]
-    for name, oid in (("HEAD:judge.sh", forged),):
-        true = git(project, "--no-replace-objects", "rev-parse", name)
-        place = project / ".git" / "refs" / "replace" / true
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(f"{oid}\n", encoding="ascii")
+    done = subprocess.run(args, cwd=project, input=FORGED_JUDGE, check=True, capture_output=True, text=True, encoding="utf-8")
+    forged = done.stdout.strip()
+    true = git(project, "--no-replace-objects", "rev-parse", "HEAD:judge.sh")
+    place = project / ".git" / "refs" / "replace" / true
+    place.parent.mkdir(parents=True)
+    place.write_text(f"{forged}\n", encoding="ascii")
     head = git(project, "--no-replace-objects", "rev-parse", "HEAD")
     (project / ".git" / "info" / "grafts").write_text(f"{head} {head}\n", encoding="ascii")
 
 
-def plant_environment(project: Path, traps: Traps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def plant_environment(traps: Traps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = tmp_path / "elsewhere"
     subprocess.run(["git", "init", "-q", "--bare", str(elsewhere)], check=True, env={"PATH": os.environ["PATH"]})
     planted = {
@@ -168,19 +169,20 @@ def plant_environment(project: Path, traps: Traps, tmp_path: Path, monkeypatch: 
     }
     for name, value in planted.items():
         monkeypatch.setenv(name, str(value))
-    assert project
 
 
 def test_the_traps_are_armed(hostile: tuple[Path, Traps]) -> None:
     """A person's own git springs them; without this the tests below could pass by a mistake in planting."""
     project, traps = hostile
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    run = {"cwd": project, "env": env, "capture_output": True, "check": False, "timeout": 30}
-    (project / "judge.sh").touch()
-    for words in (["status"], ["add", "-A"], ["diff", "HEAD"], ["commit", "-qm", "x", "--allow-empty"], ["update-ref", "refs/a", "HEAD"]):
-        subprocess.run(["git", *words], **run)  # type: ignore[call-overload]
-    forged = subprocess.run(["git", "cat-file", "blob", "HEAD:judge.sh"], **run).stdout  # type: ignore[call-overload]
-    assert forged == FORGED_JUDGE.encode()
+
+    def run(*words: str) -> bytes:
+        return subprocess.run(["git", *words], cwd=project, env=env, capture_output=True, check=False, timeout=30).stdout
+
+    assert run("cat-file", "blob", "HEAD:judge.sh") == FORGED_JUDGE.encode()
+    (project / "judge.sh").write_text("changed\n", encoding="utf-8")
+    for words in (["status"], ["diff", "HEAD"], ["add", "-A"], ["commit", "-qm", "x", "--allow-empty"], ["update-ref", "refs/a", "HEAD"]):
+        run(*words)
     sprung = " ".join(traps.sprung)
     for kind in ("hookspath-reference-transaction", "fsmonitor", "clean-info", "gpg", "diff", "trace2"):
         assert kind in sprung, sprung
@@ -276,6 +278,4 @@ async def test_a_served_session_ignores_the_variables_it_was_started_with(
         result = await client.call_tool("run_trial", {"description": "better", "content": BETTER})
         assert not result.is_error, result.content
     assert traps.sprung == []
-    assert "refs/heads/referee/mar9" in (project / ".git/packed-refs").read_text(encoding="utf-8") if (
-        project / ".git/packed-refs"
-    ).exists() else (project / ".git/refs/heads/referee/mar9").exists()
+    assert (project / ".git/refs/heads/referee/mar9").exists()
