@@ -71,7 +71,7 @@ def _become(world: World, out: int, err: int, fault: int) -> NoReturn:
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             signal.signal(number, signal.SIG_DFL)
         world.enter()
-        os.execve(world.argv[0], world.argv, world.env)  # noqa: S606 - no shell is wanted
+        os.execve(world.argv[0], world.command, world.env)  # noqa: S606 - no shell is wanted
     except (OSError, SandboxError, ValueError) as error:
         message = str(error)
     finally:

@@ -42,7 +42,8 @@ class TrialSpec:
         target: Path of the target relative to `root`.
         target_text: The draft. Written as UTF-8, line endings untouched.
         target_mode: 0o644 or 0o755, as in the base commit.
-        argv: The command; `argv[0]` is an absolute path.
+        argv: The command; `argv[0]` is an absolute path, and `{results}` in a word stands for the folder that the trial
+            finds in REFEREE_RESULTS.
         env: The whole environment the trial gets, apart from what the sandbox itself fixes
             (HOME, TMPDIR, REFEREE_METRICS, REFEREE_RESULTS).
         readable: Absolute paths that exist for the trial read-only at their own place:

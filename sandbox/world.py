@@ -42,6 +42,11 @@ class World:
     fault: Callable[[], str] = str
     shells: bool = False
 
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The words to execute, with the folder for results where they say `{results}`."""
+        return tuple(word.replace("{results}", self.env["REFEREE_RESULTS"]) for word in self.argv)
+
 
 def environment(spec: TrialSpec, places: Places) -> dict[str, str]:
     """Return the whole environment of a trial; what the sandbox fixes wins over `spec.env`."""

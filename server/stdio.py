@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 from mcp.server.stdio import stdio_server
 
+from ..sandbox.kernel import hide_memory
 from .app import build
 
 
@@ -30,6 +31,7 @@ async def _stop_on_signal(scope: anyio.CancelScope) -> None:
 
 def main(folder: Path, tag: str | None) -> int:
     """Serve, and end the process without waiting for a reader that still waits for input."""
+    hide_memory()  # a trial of the same user must not read our environment
     anyio.run(serve, folder, tag)
     sys.stderr.flush()
     os._exit(0)

@@ -28,6 +28,7 @@ from .files import make_private, write_whole
 _BATCH_HEADER_WORDS = 3  # object id, type, size; a missing object answers with two
 _TYPES = {"040000": "tree", "160000": "commit"}  # by mode; everything else is a blob
 
+_NO_CONFIGURATION = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_ATTR_NOSYSTEM": "1"}
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "Referee",
     "GIT_AUTHOR_EMAIL": "referee@localhost",
@@ -98,10 +99,8 @@ class Git:
 
     def _environment(self) -> dict[str, str]:
         return {
+            **_NO_CONFIGURATION,
             "GIT_DIR": str(self.dir),
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            "GIT_ATTR_NOSYSTEM": "1",
             "GIT_NO_REPLACE_OBJECTS": "1",
             "GIT_NO_LAZY_FETCH": "1",
             "GIT_TERMINAL_PROMPT": "0",
@@ -267,8 +266,12 @@ class Git:
 def _client(folder: Path) -> "GitPython":
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         del os.environ[name]  # before the import: GitPython reads some of them, and inherits all of them
-    from git.cmd import Git as GitPython  # noqa: PLC0415 - costs a tenth of a second that a server's start must not pay
-
+    os.environ.update(_NO_CONFIGURATION)  # the import runs `git version`, which reads the person's configuration
+    try:
+        from git.cmd import Git as GitPython  # noqa: PLC0415 - costs a tenth of a second that a start must not pay
+    finally:
+        for name in _NO_CONFIGURATION:
+            del os.environ[name]
     return GitPython(str(folder))
 
 

@@ -41,7 +41,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(path.name for path in home.iterdir()) == [".gitconfig", "hooks"], "the demo touched the home"
-    assert sorted(path.name for path in folder.iterdir()) == [".demo"]
+    assert sorted(path.name for path in folder.iterdir()) == [".demo", ".demo-state"]
     return folder / ".demo", done.stdout
 
 
@@ -80,7 +80,7 @@ def test_what_it_prints_as_the_way_to_adopt_works(played: tuple[Path, str], git:
     assert "sorted(parcels, reverse=True)" in text
 
 
-def test_nothing_of_the_demo_lies_outside_its_folder_and_the_checkout_is_not_in_the_way(
+def test_the_state_of_the_demo_lies_beside_its_repository(
     played: tuple[Path, str],
 ) -> None:
     assert (demo_folder.state_of(played[0])).is_dir()

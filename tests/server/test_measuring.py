@@ -203,3 +203,24 @@ async def test_the_baseline_that_check_measured_is_taken_where_nothing_changed(
         measured = await agent("run_eval", description="baseline")
     assert taken["metrics"] == dict(rehearsal.measurement["metrics"])
     assert measured["metrics"] != taken["metrics"]
+
+
+async def test_an_evaluator_with_a_target_flag_and_a_results_folder_works_unchanged(
+    connect: Any, make_project: MakeProject
+) -> None:
+    """The contract of ShinkaEvolve's evaluators: paths as flags, `metrics.json` and `correct.json` as the answer."""
+    evaluator = """\
+        set -e
+        [ "$1" = --program_path ] && [ "$3" = --results_dir ]
+        mkdir -p "$4"
+        echo "{\\"combined_score\\": $(cat "$2"), \\"private\\": {\\"hidden\\": 1}}" > "$4/metrics.json"
+        echo '{"correct": true, "error": null}' > "$4/correct.json"
+        """
+    front = (
+        "evaluate: {command: 'sh evaluate.sh --program_path {target} --results_dir {results}', timeout: 20s}\n"
+        "metrics: {combined_score: maximize}"
+    )
+    project = make_project({"program.md": program(front), "run.sh": "0.5\n", "evaluate.sh": evaluator})
+    async with connect(project) as agent:
+        answer = await agent("run_trial", description="higher", content="0.75\n")
+    assert (answer["decision"], answer["metrics"]) == ("keep", {"combined_score": 0.75})
