@@ -38,8 +38,6 @@ def _files(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def _set(kind: str, trial: int, *keys: str, to: object) -> Forge:
-    """A forgery: one value of one record."""
-
     def change(records: list[dict[str, Any]]) -> None:
         data = next(r["data"] for r in records if r["kind"] == kind and r["data"].get("trial", trial) == trial)
         for key in keys[:-1]:
