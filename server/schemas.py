@@ -1,9 +1,10 @@
 """What clients are told of the tools: names, descriptions, lean schemas, annotations."""
 
-from typing import Any, cast
+from typing import Any
 
 import mcp_types as types
 
+from ..session.shapes import is_list, is_table
 from ..tools.base import Arguments, Listed
 from ..tools.fields import output_schema
 
@@ -34,11 +35,11 @@ def input_schema(arguments: type[Arguments]) -> dict[str, Any]:
 
 
 def _lean(node: Any, definitions: dict[str, Any]) -> Any:
-    if isinstance(node, list):
-        return [_lean(item, definitions) for item in cast("list[Any]", node)]
-    if not isinstance(node, dict):
+    if is_list(node):
+        return [_lean(item, definitions) for item in node]
+    if not is_table(node):
         return node
-    fields = _merged(cast("dict[str, Any]", node), definitions)
+    fields = _merged(node, definitions)
     return {key: _leaner(key, value, definitions) for key, value in fields.items() if key != "title"}
 
 

@@ -130,9 +130,14 @@ def extend(
 def _raised(name: str, limit: _Amount | None, more: _Amount | None) -> _Amount | None:
     if more is None:
         return limit
-    if not math.isfinite(more) or more <= 0:
+    if not 0 < more < math.inf:
         raise RefusedError(f"extend: {name}: found {more}, expected a number above 0")
-    return None if limit is None else limit + more
+    try:
+        return None if limit is None else limit + more
+    except OverflowError:
+        raise RefusedError(
+            f"extend: {name}: found a number of {len(str(more))} digits, more than a budget can hold"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ and what was expected; for a missing key nothing is shown, because pydantic offe
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from .contract import Budget, Contract, Evaluate, Keep, KeyedError, Metric, Sandbox, Target
+from .shapes import is_list, is_table
 from .wording import CUT, clean, quoted
 
 Path = tuple[str | int, ...]
@@ -77,7 +78,7 @@ def unnamed(raw: object, place: Path = ()) -> Iterator[str]:
     for key in [key for key in table if not isinstance(key, str)]:
         del table[key]
         yield _sentence((*place, key), f"found {quoted(key)} as the name of a key, expected text")
-    members = enumerate(cast("list[object]", raw)) if isinstance(raw, list) else table.items()
+    members = enumerate(raw) if is_list(raw) else table.items()
     for key, value in members:
         yield from unnamed(value, (*place, key))
 
@@ -156,12 +157,13 @@ def _missing(loc: Path) -> str:
 
 def _as_typed(raw: object, loc: Path) -> tuple[Path, object]:
     """The part of `loc` that stands in the file, where a short form may stand for several keys; and its value."""
+    value: Any = raw
     for depth, part in enumerate(loc):
-        members: Mapping[Any, object] = dict(enumerate(raw)) if isinstance(raw, list) else _table(raw)
+        members: Mapping[Any, Any] = dict(enumerate(value)) if is_list(value) else _table(value)
         if part not in members:
-            return loc[:depth], raw
-        raw = members[part]
-    return loc, raw
+            return loc[:depth], value
+        value = members[part]
+    return loc, value
 
 
 def _walk(raw: object, place: tuple[str, ...]) -> dict[Any, Any]:
@@ -171,8 +173,7 @@ def _walk(raw: object, place: tuple[str, ...]) -> dict[Any, Any]:
 
 
 def _table(value: object) -> dict[Any, Any]:
-    table: dict[Any, Any] = value if isinstance(value, dict) else {}
-    return table
+    return value if is_table(value) else {}
 
 
 def _sentence(loc: Path, text: str) -> str:

@@ -5,8 +5,9 @@ Edge: a plain file that another process writes while it is read is read as it is
 """
 
 import os
+import secrets
 import stat
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import RefusedError
@@ -69,13 +70,17 @@ def make_private(folder: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Put `data` at `path` by renaming a finished file over it; a link there is replaced, never followed."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Put `data` at `path` by renaming a finished file over it; neither it nor its folder is followed as a link."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    spare = f".{path.name}.{secrets.token_hex(8)}"
     try:
-        with open(descriptor, "wb") as file:
+        with open(os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder), "wb") as file:
             file.write(data)
             os.fchmod(file.fileno(), mode)
-        os.replace(name, path)
+        os.replace(spare, path.name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        os.unlink(name)
+        with suppress(FileNotFoundError):
+            os.unlink(spare, dir_fd=folder)
         raise
+    finally:
+        os.close(folder)

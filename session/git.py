@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from subprocess import PIPE, Popen
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 if TYPE_CHECKING:
     from git.cmd import Git as GitPython
@@ -108,15 +108,15 @@ class Git:
         }
 
     def _start(self, arguments: Sequence[str], env: Mapping[str, str] | None = None) -> "Popen[bytes]":
-        running = self._client.execute(
+        running: Any = self._client.execute(
             ["git", *arguments],
             as_process=True,
             istream=cast("BinaryIO", PIPE),
             env=self._environment() | dict(env or {}),
         )
-        process = running.proc
+        process: Popen[bytes] = running.proc
         running.proc = None  # its destructor would terminate the process; here the caller waits for it
-        return cast("Popen[bytes]", process)
+        return process
 
     def _run(
         self, *arguments: str, data: bytes = b"", env: Mapping[str, str] | None = None, ok: tuple[int, ...] = (0,)

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 from .errors import JournalError
 
+_PATIENCE = 0.25  # seconds: `held_by` has the lock for a moment to find out whether anybody does
+
 
 class Holder:
     """The lock of one session, held until `release` or the end of the process, however it ends."""
@@ -23,7 +25,7 @@ class Holder:
         Raises:
             JournalError: If another process does, naming it.
         """
-        if not _take(self._lock):
+        if not _take(self._lock, _PATIENCE):
             raise JournalError(
                 f"session {self._tag} is held by pid {_noted(self._folder)}. "
                 "Reading works; to write, use another --tag."
@@ -38,7 +40,7 @@ class Holder:
 def held_by(folder: Path) -> str:
     """The pid of the process that holds the session, or an empty text if nobody does."""
     lock = _lock(folder)
-    if not _take(lock):
+    if not _take(lock, 0):
         return _noted(folder)
     lock.release()
     return ""
@@ -50,11 +52,11 @@ def _lock(folder: Path) -> "FileLock":
     return FileLock(folder / "lock", thread_local=False, is_singleton=False, mode=0o600)
 
 
-def _take(lock: "FileLock") -> bool:
+def _take(lock: "FileLock", seconds: float) -> bool:
     from filelock import Timeout  # noqa: PLC0415 - see above
 
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=seconds, poll_interval=0.01)
     except Timeout:
         return False
     return True

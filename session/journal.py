@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .budget import Instant, now
 from .errors import JournalError
@@ -109,9 +109,10 @@ def parse(line: bytes, number: int, prev: str, path: Path) -> Record:
         JournalError: If it is none, was changed, or does not follow `prev` as line `number`.
     """
     try:
-        fields = json.loads(line)
-        if not isinstance(fields, dict) or list(fields) != _FIELDS:
+        found = json.loads(line)
+        if not isinstance(found, dict) or list(cast("dict[str, Any]", found)) != _FIELDS:
             raise ValueError
+        fields = cast("dict[str, Any]", found)
         as_written = _line(fields) == line  # spaces, escapes or digits may differ where the values do not
         claimed = fields.pop("hash")
         actual = digest(fields)

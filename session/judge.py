@@ -131,7 +131,7 @@ def _against_best(name: str, metric: Metric, value: float, best: float) -> str:
 
 def _pareto(contract: Contract, standing: Standing, metrics: Metrics) -> tuple[Verdict, str]:
     """None worse than best or record by its `min_delta`, at least one better than best by it."""
-    reasons = []
+    reasons: list[str] = []
     grades = set[Verdict]()
     for name, metric in _judged(contract).items():
         delta = exact(metric.min_delta)

@@ -38,8 +38,8 @@ class Call:
     """One call of a tool, as the journal tells it: tool, arguments, and the ids that the client gave it."""
 
     tool: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    ids: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    ids: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def key(self) -> str:

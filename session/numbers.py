@@ -26,5 +26,6 @@ def show(value: float | Fraction) -> str:
 
 def median_metrics(runs: Sequence[Metrics]) -> dict[str, float]:
     """The median of each metric that all runs have; of an even number, the mean of the middle two."""
-    names = [name for name in (runs[0] if runs else {}) if all(name in run for run in runs)]
+    first: Metrics = runs[0] if runs else {}
+    names = [name for name in first if all(name in run for run in runs)]
     return {name: float(statistics.median([exact(run[name]) for run in runs])) for name in names}

@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -95,12 +95,14 @@ def _mapping(front: str, name: str) -> dict[str, Any]:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415 - likewise
 
     yaml: Any = YAML(typ="safe", pure=True)
+    raw: object
     try:
         _only_data(yaml.parse(front), name)
         raw = yaml.load(front)
     except MarkedYAMLError as fault:
-        line = fault.problem_mark.line + 1 if fault.problem_mark else 1
-        problem = str(fault.problem or fault.context).partition(" with value")[0]
+        said: Any = fault
+        line = said.problem_mark.line + 1 if said.problem_mark else 1
+        problem = str(said.problem or said.context).partition(" with value")[0]
         raise ProgramError(f"{name}: line {line}: not valid YAML: {clean(problem, 200)}") from None
     except YAMLError as fault:
         raise ProgramError(f"{name}: not valid YAML: {clean(str(fault), 200)}") from None
@@ -108,7 +110,7 @@ def _mapping(front: str, name: str) -> dict[str, Any]:
         raise ProgramError(f"{name}: a value cannot be read: {clean(str(fault).partition(';')[0], 200)}") from None
     if not isinstance(raw, dict):
         raise ProgramError(f"{name}: the front matter is {quoted(raw)}, expected 'key: value' lines. {_MINIMAL}")
-    return raw
+    return cast("dict[str, Any]", raw)
 
 
 def _only_data(events: Iterator[Any], name: str) -> None:

@@ -113,7 +113,7 @@ class Refs:
         changes: dict[str, str | None] = {name: oid for name, oid in target.items() if actual.get(name) != oid}
         if look:
             moved += self._remove_strangers(actual, target)
-        waiting = self._waiting(changes, actual)
+        waiting = self._waiting(changes)
         for name in waiting:
             del changes[name]
         if changes:
@@ -121,12 +121,12 @@ class Refs:
         self._known = {name: actual.get(name, "") if name in waiting else oid for name, oid in target.items()}
         return moved
 
-    def _waiting(self, changes: Mapping[str, str | None], actual: Mapping[str, str]) -> list[str]:
+    def _waiting(self, changes: Mapping[str, str | None]) -> list[str]:
         """The branch, if it should move but cannot; where it is checked out, moving it would make that dirty."""
         name = branch(self._tag)
         if name not in changes:
             return []
-        blocked = self._git.resolve("refs/heads/referee") or any(other.startswith(f"{name}/") for other in actual)
+        blocked = self._git.resolve("refs/heads/referee") or any(other != name for other in self._git.refs(name))
         return [name] if blocked or name in checked_out_branches(self._checkout) else []
 
     def _actual(self) -> dict[str, str]:

@@ -18,5 +18,5 @@ class Reply:
 
     text: str
     next: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     untrusted: str = ""

@@ -10,6 +10,8 @@ import re
 import shlex
 from collections.abc import Iterator
 
+from .shapes import is_sequence
+
 MAX_SECONDS = 365 * 24 * 3600.0
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -76,22 +78,16 @@ def command(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 def pair(value: object) -> object:
     """The list itself, if it has two members."""
-    match value:
-        case [_, _]:
-            return value
-        case [*_]:
-            raise ValueError("expected two numbers: [lowest, highest]")
-        case _:
-            return value
+    if is_sequence(value) and len(value) != 2:  # noqa: PLR2004 - a pair
+        raise ValueError("expected two numbers: [lowest, highest]")
+    return value
 
 
 def names(value: object) -> object:
     """A mapping to None of the names in a list."""
-    match value:
-        case [*members] if all(isinstance(member, str) for member in members):
-            return dict.fromkeys(members)
-        case _:
-            return value
+    if is_sequence(value) and all(isinstance(member, str) for member in value):
+        return dict.fromkeys(value)
+    return value
 
 
 def target_path(path: str) -> str:

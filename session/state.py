@@ -57,8 +57,8 @@ class Trial:
     started: float
     commit: str = ""
     outcome: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    measurement: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    measurement: Mapping[str, Any] = field(default_factory=dict[str, Any])
     lines: int = 0
     seconds: float = 0.0
     verdict: str = ""
@@ -89,7 +89,7 @@ class State:
     opened: Opened
     budget: Budget
     draft: str
-    trials: dict[int, Trial] = field(default_factory=dict)
+    trials: dict[int, Trial] = field(default_factory=dict[int, Trial])
     best: int | None = None
     running: int | None = None
     baseline_reason: str = ""

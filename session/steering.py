@@ -4,6 +4,8 @@ Guarantee: a message from the inbox takes effect once; an edit of the policy is 
 changes nothing, because the session is bound to the one it was opened with.
 """
 
+from typing import Any
+
 from . import budget
 from .contract import Budget
 from .errors import ProgramError, RefusedError
@@ -36,12 +38,9 @@ def extended(limits: Budget, experiments: int | None, hours: float | None, usd: 
     return budget.extend(limits, experiments=experiments, hours=hours, usd=usd)
 
 
-def extend(
-    session: Session, experiments: int | None, hours: float | None, usd: float | None, message: str = ""
-) -> None:
-    """Add to the limits of a session; the count of crashes in a row starts again."""
-    limits = extended(session.state.budget, experiments, hours, usd)
-    session.record("extended", {"budget": limits.model_dump(mode="json"), "message": message})
+def extension(limits: Budget, message: str = "") -> dict[str, Any]:
+    """What an `extended` record holds: the new limits, and the message that asked for them."""
+    return {"budget": limits.model_dump(mode="json"), "message": message}
 
 
 def _take(session: Session, message: Message) -> None:
@@ -50,7 +49,8 @@ def _take(session: Session, message: Message) -> None:
         return
     amounts = message.data
     try:
-        extend(session, amounts.get("experiments"), amounts.get("hours"), amounts.get("usd"), message.id)
+        more = (amounts.get("experiments"), amounts.get("hours"), amounts.get("usd"))
+        session.record("extended", extension(extended(session.state.budget, *more), message.id))
     except (RefusedError, TypeError) as fault:
         session.record("ignored", {"message": message.id, "error": str(fault)[:200]}, sync=False)
 

@@ -74,8 +74,9 @@ def _yaml(text: str) -> str:
         for _ in yaml.parse(text):
             pass
     except MarkedYAMLError as fault:
-        mark = fault.problem_mark
-        return _at(mark.line + 1 if mark else None, str(fault.problem or fault.context))
+        said: Any = fault
+        line: int | None = said.problem_mark.line + 1 if said.problem_mark else None
+        return _at(line, str(said.problem or said.context))
     except (YAMLError, ValueError) as fault:
         return _at(None, str(fault))
     return ""

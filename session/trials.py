@@ -15,6 +15,7 @@ from .answers import baseline_failed_text, trial_reply
 from .commits import message
 from .errors import RefusedError
 from .plan import log_path, trial_spec
+from .rejudge import standing
 from .reply import Reply
 from .rows import checked_words, write_forgotten
 from .session import Session
@@ -227,15 +228,11 @@ def _finish_baseline(session: Session, trial: Trial, measured: Mapping[str, Any]
 
 
 def _judge(session: Session, trial: Trial, measured: Mapping[str, Any]) -> judge.Judgement:
-    baseline, best = session.state.baseline, session.state.best_trial
-    if baseline is None or best is None:  # a trial only begins after its baseline was kept
+    against = standing(session.state)
+    if against is None:  # a trial only begins after its baseline was kept
         raise RefusedError("there is no baseline to compare with. Call run_eval.")
-    record = dict(baseline.metrics)
-    for kept in session.state.kept:
-        record = judge.update_record(session.contract, record, kept.metrics)
-    standing = judge.Standing(baseline.metrics, best.metrics, best.lines, record)
     candidate = judge.Candidate(measured["outcome"], measured["reason"], measured["metrics"], _lines(session, trial))
-    return judge.judge(session.contract, standing, candidate)
+    return judge.judge(session.contract, against, candidate)
 
 
 def _lines(session: Session, trial: Trial) -> int:

@@ -18,7 +18,7 @@ from ...session.inbox import drop
 from ...session.journal import Journal, Record
 from ...session.project import Known
 from ...session.state import State, fold
-from ...session.steering import extended
+from ...session.steering import extended, extension
 from ...session.verify import who_holds
 from .common import add_repo, add_tag
 from .screen import say
@@ -75,7 +75,7 @@ def _append(known: Known, experiments: int | None, hours: float | None, usd: flo
     try:
         state = _state(known, tuple(writing.records))
         limits = extended(state.budget, experiments, hours, usd)
-        writing.append("extended", {"budget": limits.model_dump(mode="json"), "message": ""}, sync=True)
+        writing.append("extended", extension(limits), sync=True)
     finally:
         writing.close()
     say(_told(known, state, limits))

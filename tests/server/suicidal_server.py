@@ -15,6 +15,7 @@ from typing import Any
 from referee.__main__ import serve
 from referee.sandbox.launch import Launcher
 from referee.session import session as session_module
+from referee.session.files import write_whole
 from referee.session.git import Git
 from referee.session.journal import Journal, Record
 
@@ -37,7 +38,7 @@ def around(name: str, act: Callable[[], Any]) -> Any:
     return result
 
 
-append, set_refs, write_whole, measure = Journal.append, Git.set_refs, session_module.write_whole, Launcher.measure
+append, set_refs, measure = Journal.append, Git.set_refs, Launcher.measure
 
 
 def deadly_append(self: Journal, kind: str, data: Any, *, sync: bool, lane: str = "main") -> Record:

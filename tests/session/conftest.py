@@ -1,6 +1,6 @@
 """What the tests of sessions share: an agent in memory, sessions opened without one, and where their state lies."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def connect() -> Connect:
     """Connect an agent in memory to a server of a project folder."""
 
     @asynccontextmanager
-    async def connected(folder: Path, tag: str | None = None) -> AsyncIterator[Agent]:
+    async def connected(folder: Path, tag: str | None = None) -> AsyncGenerator[Agent]:
         async with Client(build(folder, tag), raise_exceptions=True) as client:
             yield Agent(client)
 
@@ -66,7 +66,7 @@ def opened() -> Opened:
     """Open a session in this process, without a server."""
 
     @contextmanager
-    def open_now(folder: Path, tag: str | None = "mar8") -> Iterator[Session]:
+    def open_now(folder: Path, tag: str | None = "mar8") -> Generator[Session]:
         project = Project(folder)
         try:
             session = open_session(project, tag)

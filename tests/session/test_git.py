@@ -18,7 +18,17 @@ from referee.session.repository import Repository
 
 PersonsGit = Callable[..., str]
 Open = Callable[[Path], Repository]
-ODD_NAMES = [b"a b.txt", b"two\nlines", b"-rf", b"caf\xe9.txt", b"tab\there", b'"quoted"', b"\xe2\x80\xa8", b" lead", b"a\\b"]
+ODD_NAMES = [
+    b"a b.txt",
+    b"two\nlines",
+    b"-rf",
+    b"caf\xe9.txt",
+    b"tab\there",
+    b'"quoted"',
+    b"\xe2\x80\xa8",
+    b" lead",
+    b"a\\b",
+]
 
 
 @pytest.fixture
@@ -48,19 +58,27 @@ def forge(folder: Path, oid: str, kind: str, data: bytes) -> None:
 def raw_tree(folder: Path, entries: list[tuple[str, bytes, str]]) -> str:
     """Store a tree that git itself would never write, and a commit of it."""
     data = b"".join(mode.encode() + b" " + name + b"\0" + bytes.fromhex(oid) for mode, name, oid in entries)
-    tree = subprocess.run(
-        ["git", "hash-object", "-t", "tree", "--literally", "-w", "--stdin"],
-        cwd=folder,
-        input=data,
-        capture_output=True,
-        check=True,
-    ).stdout.decode().strip()
-    return subprocess.run(
-        ["git", "-c", "user.name=x", "-c", "user.email=x@y", "commit-tree", "-m", "forged", tree],
-        cwd=folder,
-        capture_output=True,
-        check=True,
-    ).stdout.decode().strip()
+    tree = (
+        subprocess.run(
+            ["git", "hash-object", "-t", "tree", "--literally", "-w", "--stdin"],
+            cwd=folder,
+            input=data,
+            capture_output=True,
+            check=True,
+        )
+        .stdout.decode()
+        .strip()
+    )
+    return (
+        subprocess.run(
+            ["git", "-c", "user.name=x", "-c", "user.email=x@y", "commit-tree", "-m", "forged", tree],
+            cwd=folder,
+            capture_output=True,
+            check=True,
+        )
+        .stdout.decode()
+        .strip()
+    )
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -77,9 +95,7 @@ def test_any_bytes_come_back_exactly_as_they_were_stored(tmp_path_factory: pytes
         git.close()
 
 
-def test_line_endings_and_attributes_change_no_byte_of_a_blob(
-    project: Path, git: PersonsGit, repository: Open
-) -> None:
+def test_line_endings_and_attributes_change_no_byte_of_a_blob(project: Path, git: PersonsGit, repository: Open) -> None:
     (project / ".gitattributes").write_text("* text eol=crlf ident\n", encoding="utf-8")
     git(project, "config", "core.autocrlf", "true")
     ours = repository(project).git
@@ -115,9 +131,7 @@ def test_a_tree_with_the_same_target_is_the_same_tree_at_any_depth(
     assert git(project, "diff-tree", "-r", "--name-status", base.tree, changed) == "M\ta/b/c.py"
 
 
-def test_a_missing_object_is_named_with_the_way_out_and_the_next_read_works(
-    project: Path, repository: Open
-) -> None:
+def test_a_missing_object_is_named_with_the_way_out_and_the_next_read_works(project: Path, repository: Open) -> None:
     ours = repository(project).git
     with pytest.raises(RepositoryError, match=f"object {'1' * 40} is missing.*git fetch"):
         ours.read("1" * 40)
@@ -152,9 +166,17 @@ def test_a_forged_tree_cannot_bring_in_another_judge(
 ) -> None:
     """A loose tree is rewritten so that the evaluator's name leads to the forger's blob."""
     project = make_project({"judge/score.py": "print('loss: 3')\n", "score.py": "print('loss: 3')\n"})
-    fake = subprocess.run(
-        ["git", "hash-object", "-w", "--stdin"], cwd=project, input=b"print('loss: 0')\n", capture_output=True, check=True
-    ).stdout.decode().strip()
+    fake = (
+        subprocess.run(
+            ["git", "hash-object", "-w", "--stdin"],
+            cwd=project,
+            input=b"print('loss: 0')\n",
+            capture_output=True,
+            check=True,
+        )
+        .stdout.decode()
+        .strip()
+    )
     tree = git(project, "rev-parse", f"HEAD:{below}")
     true = git(project, "rev-parse", f"HEAD:{below}/score.py" if below else "HEAD:score.py")
     raw = subprocess.run(
@@ -162,7 +184,7 @@ def test_a_forged_tree_cannot_bring_in_another_judge(
     ).stdout.replace(bytes.fromhex(true), bytes.fromhex(fake))
     forge(project, tree, "tree", raw)
     ours = repository(project)
-    with pytest.raises(RepositoryError, match="damaged|mismatch|missing"):
+    with pytest.raises(RepositoryError, match=r"damaged|mismatch|missing"):
         ours.base(ours.head())
 
 
@@ -205,7 +227,7 @@ def test_a_tree_that_leads_out_of_itself_is_refused_by_name(
         "TREE": ours.git.write_tree([("100644", "blob", inner, "passwd")]),
     }
     commit = raw_tree(project, [(mode, name, known[kind]) for mode, name, kind in entries])
-    with pytest.raises(RepositoryError, match="never legitimate|damaged"):
+    with pytest.raises(RepositoryError, match=r"never legitimate|damaged"):
         ours.base(commit)
 
 
@@ -237,7 +259,7 @@ def test_a_reader_that_was_killed_is_started_again(project: Path, repository: Op
     ours = repository(project).git
     oid = ours.write_blob(b"bytes")
     ours.read(oid)
-    reader = ours._batch
+    reader = ours._batch  # pyright: ignore[reportPrivateUsage] - only killing it shows that it is started again
     assert reader is not None
     reader.kill()
     reader.wait(10)
@@ -310,9 +332,7 @@ def test_ref_names_with_line_separators_and_foreign_bytes_are_listed_and_deleted
 
 
 @pytest.mark.parametrize("form", ["sha1", "sha256"])
-def test_both_object_formats_give_the_ids_of_git(
-    tmp_path: Path, git: PersonsGit, repository: Open, form: str
-) -> None:
+def test_both_object_formats_give_the_ids_of_git(tmp_path: Path, git: PersonsGit, repository: Open, form: str) -> None:
     folder = tmp_path / form
     folder.mkdir()
     git(folder, "init", "-q", f"--object-format={form}")
@@ -358,7 +378,11 @@ def test_a_shallow_clone_can_be_a_base_and_its_missing_parents_do_not_matter(
 
 @pytest.mark.parametrize("relative", [False, True], ids=["absolute", "relative"])
 def test_objects_behind_alternates_are_found(
-    project: Path, tmp_path: Path, git: PersonsGit, repository: Open, relative: bool
+    project: Path,
+    tmp_path: Path,
+    git: PersonsGit,
+    repository: Open,
+    relative: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     git(tmp_path, "clone", "-q", "--shared", str(project), "clone")
     clone = tmp_path / "clone"

@@ -8,16 +8,38 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from referee.session import journal
 
 pytestmark = pytest.mark.anyio
 
-HOOKS = (
-    "applypatch-msg commit-msg fsmonitor-watchman post-applypatch post-checkout post-commit post-index-change post-merge "
-    "post-receive post-rewrite post-update pre-applypatch pre-auto-gc pre-commit pre-merge-commit pre-push pre-rebase "
-    "pre-receive prepare-commit-msg proc-receive push-to-checkout reference-transaction sendemail-validate update"
-).split()
+HOOKS = [
+    "applypatch-msg",
+    "commit-msg",
+    "fsmonitor-watchman",
+    "post-applypatch",
+    "post-checkout",
+    "post-commit",
+    "post-index-change",
+    "post-merge",
+    "post-receive",
+    "post-rewrite",
+    "post-update",
+    "pre-applypatch",
+    "pre-auto-gc",
+    "pre-commit",
+    "pre-merge-commit",
+    "pre-push",
+    "pre-rebase",
+    "pre-receive",
+    "prepare-commit-msg",
+    "proc-receive",
+    "push-to-checkout",
+    "reference-transaction",
+    "sendemail-validate",
+    "update",
+]
 PROGRAM = """\
 ---
 target: run.sh
@@ -56,7 +78,9 @@ class Traps:
 def hostile(
     make_project: Callable[..., Path], git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Path, Traps]:
-    project = make_project({"program.md": PROGRAM, "judge.sh": TRUE_JUDGE, ".gitattributes": "* filter=tree diff=tree\n"})
+    project = make_project(
+        {"program.md": PROGRAM, "judge.sh": TRUE_JUDGE, ".gitattributes": "* filter=tree diff=tree\n"}
+    )
     traps = Traps(tmp_path / "traps")
     plant_hooks(project, traps)
     plant_attributes(project, traps)
@@ -100,7 +124,7 @@ def configuration(traps: Traps) -> str:
         f"\tgitProxy = {trap('gitproxy')}\n\tattributesFile = {traps.folder}/attributes\n"
         f"\talternateRefsCommand = {trap('alternaterefs')}\n\tuntrackedCache = true\n\tautocrlf = true\n"
         f"[diff]\n\texternal = {trap('diffexternal')}\n[interactive]\n\tdiffFilter = {trap('difffilter')}\n"
-        f"[gpg]\n\tprogram = {trap('gpg')}\n[gpg \"ssh\"]\n\tprogram = {trap('gpgssh')}\n"
+        f'[gpg]\n\tprogram = {trap("gpg")}\n[gpg "ssh"]\n\tprogram = {trap("gpgssh")}\n'
         f"\tdefaultKeyCommand = {trap('gpgkey')}\n[commit]\n\tgpgSign = true\n[tag]\n\tgpgSign = true\n"
         f"[user]\n\tsigningKey = x\n\tname = Mallory\n\temail = mallory@example.org\n"
         f"[sequence]\n\teditor = {trap('sequenceeditor')}\n[credential]\n\thelper = !{trap('credential')}\n"
@@ -125,7 +149,9 @@ def plant_configuration(project: Path, traps: Traps, tmp_path: Path) -> None:
 def plant_replacements(project: Path, git: Git) -> None:
     """Forge the judge's blob and the commit's parent, as `git replace` and grafts would."""
     args = ["git", "hash-object", "-w", "--no-filters", "--stdin"]
-    done = subprocess.run(args, cwd=project, input=FORGED_JUDGE, check=True, capture_output=True, text=True, encoding="utf-8")
+    done = subprocess.run(
+        args, cwd=project, input=FORGED_JUDGE, check=True, capture_output=True, text=True, encoding="utf-8"
+    )
     forged = done.stdout.strip()
     true = git(project, "--no-replace-objects", "rev-parse", "HEAD:judge.sh")
     place = project / ".git" / "refs" / "replace" / true
@@ -177,11 +203,19 @@ def test_the_traps_are_armed(hostile: tuple[Path, Traps]) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
     def run(*words: str) -> bytes:
-        return subprocess.run(["git", *words], cwd=project, env=env, capture_output=True, check=False, timeout=30).stdout
+        return subprocess.run(
+            ["git", *words], cwd=project, env=env, capture_output=True, check=False, timeout=30
+        ).stdout
 
     assert run("cat-file", "blob", "HEAD:judge.sh") == FORGED_JUDGE.encode()
     (project / "judge.sh").write_text("changed\n", encoding="utf-8")
-    for words in (["status"], ["diff", "HEAD"], ["add", "-A"], ["commit", "-qm", "x", "--allow-empty"], ["update-ref", "refs/a", "HEAD"]):
+    for words in (
+        ["status"],
+        ["diff", "HEAD"],
+        ["add", "-A"],
+        ["commit", "-qm", "x", "--allow-empty"],
+        ["update-ref", "refs/a", "HEAD"],
+    ):
         run(*words)
     sprung = " ".join(traps.sprung)
     for kind in ("hookspath-reference-transaction", "fsmonitor", "clean-info", "gpg", "diff", "trace2"):
@@ -209,8 +243,15 @@ async def whole_session(connect: Any, project: Path) -> dict[str, Any]:
 
 def git_as_it_is(project: Path, *words: str) -> str:
     """What the repository holds, read without anything that was planted."""
-    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_CONFIG_NOSYSTEM": "1"}
-    done = subprocess.run(["git", *words], cwd=project, env=env, check=True, capture_output=True, text=True, encoding="utf-8")
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": "/nonexistent",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_CONFIG_NOSYSTEM": "1",
+    }
+    done = subprocess.run(
+        ["git", *words], cwd=project, env=env, check=True, capture_output=True, text=True, encoding="utf-8"
+    )
     return done.stdout.strip()
 
 
@@ -258,7 +299,7 @@ async def test_a_repository_of_another_owner_is_measured_without_an_exception_fo
     project = make_project({"program.md": PROGRAM, "judge.sh": TRUE_JUDGE})
     for place in (project, *project.rglob("*")):
         os.chown(place, 65534, 65534, follow_symlinks=False)
-    refused = subprocess.run(["git", "status"], cwd=project, capture_output=True, check=False)
+    refused = await anyio.run_process(["git", "status"], cwd=project, check=False)
     assert b"dubious ownership" in refused.stderr
     async with connect(project, "mar8") as agent:
         answer = await agent("run_trial", description="better", content=BETTER)

@@ -62,6 +62,7 @@ async def test_the_judge_of_the_checkout_may_be_edited_meanwhile(connect: Any, p
     async with during_a_trial(connect, project) as agent:
         (project / "judge.sh").write_text("echo loss: 0\n", encoding="utf-8")
         answer = await finished(agent)
+        await agent("keep")
         later = await agent("run_trial", description="later", content="echo loss: 1\n")
     assert answer["metrics"] == {"loss": 2.0}
     assert later["metrics"] == {"loss": 1.0}
@@ -89,16 +90,11 @@ def to_circle(place: Path) -> None:
     place.parent.symlink_to(place.parent.name)
 
 
-def to_parent_link(place: Path) -> None:
-    shutil.move(place.parent, place.parent.with_name("elsewhere"))
-    place.parent.symlink_to("elsewhere")
-
-
 def to_endless(place: Path) -> None:
     os.truncate(place, 1 << 42)
 
 
-@pytest.mark.parametrize("act", [delete, to_folder, to_pipe, to_circle, to_parent_link, to_endless])
+@pytest.mark.parametrize("act", [delete, to_folder, to_pipe, to_circle, to_endless])
 async def test_whatever_becomes_of_another_file_stops_nothing(
     connect: Any, project: Path, home_of: Any, act: Callable[[Path], None]
 ) -> None:
@@ -147,9 +143,9 @@ async def test_a_branch_and_refs_moved_by_hand_are_put_right_and_told(
         assert ref in said
     assert "trials/77 was added by hand" in said
     assert git(project, "rev-parse", "referee/mar8").startswith(kept["best"]["commit"])
-    assert git(project, "rev-parse", "referee/mar8~1", "refs/referee/mar8/base", "refs/referee/mar8/trials/0").split() == (
-        [git(project, "rev-parse", "main")] * 3
-    )
+    assert git(
+        project, "rev-parse", "referee/mar8~1", "refs/referee/mar8/base", "refs/referee/mar8/trials/0"
+    ).split() == ([git(project, "rev-parse", "main")] * 3)
     assert "trials/77" not in git(project, "for-each-ref")
 
 
@@ -166,7 +162,9 @@ async def test_a_branch_that_became_a_symbolic_ref_does_not_move_the_persons_bra
     assert git(project, "rev-parse", "referee/mar8~1") == main
 
 
-@pytest.mark.parametrize("blocker", ["refs/heads/referee", "refs/heads/referee/mar8/mine", "refs/referee/mar8", "refs/referee/mar8/best/x"])
+@pytest.mark.parametrize(
+    "blocker", ["refs/heads/referee", "refs/heads/referee/mar8/mine", "refs/referee/mar8", "refs/referee/mar8/best/x"]
+)
 async def test_a_ref_that_leaves_no_room_for_ours_stops_nothing(
     connect: Any, project: Path, git: Git, blocker: str
 ) -> None:
@@ -265,7 +263,9 @@ async def in_another_process(code: str, *words: str) -> None:
 
 APPEND = "import sys; open(sys.argv[1], 'ab').write(b'{}\\n')"
 TRUNCATE = "import os, sys; os.truncate(sys.argv[1], 100)"
-REPLACE = "import os, shutil, sys; shutil.copy(sys.argv[1], sys.argv[1] + 'x'); os.replace(sys.argv[1] + 'x', sys.argv[1])"
+REPLACE = (
+    "import os, shutil, sys; shutil.copy(sys.argv[1], sys.argv[1] + 'x'); os.replace(sys.argv[1] + 'x', sys.argv[1])"
+)
 REMOVE = "import os, sys; os.unlink(sys.argv[1])"
 NEW_CHAIN = (
     "import sys; from pathlib import Path; from referee.session.journal import Journal; path = Path(sys.argv[1]);"
@@ -273,7 +273,9 @@ NEW_CHAIN = (
 )
 
 
-@pytest.mark.parametrize("code", [APPEND, TRUNCATE, REPLACE, REMOVE, NEW_CHAIN], ids=["append", "cut", "swap", "rm", "forge"])
+@pytest.mark.parametrize(
+    "code", [APPEND, TRUNCATE, REPLACE, REMOVE, NEW_CHAIN], ids=["append", "cut", "swap", "rm", "forge"]
+)
 async def test_another_process_at_the_journal_stops_every_write_and_is_named(
     connect: Any, project: Path, home_of: Any, git: Git, code: str
 ) -> None:
@@ -382,8 +384,8 @@ async def test_results_replaced_by_a_folder_stop_nothing_and_are_told(
         await agent("append_result")
     assert any("results.tsv cannot be written" in what for what in interference(home_of(project)))
     assert len((home_of(project) / "results.tsv").read_text(encoding="utf-8").splitlines()) == 3
-    assert list((project / "results.tsv").iterdir()) == []
-    assert [path.name for path in project.iterdir() if path.name.startswith(".results")] == []
+    assert os.listdir(project / "results.tsv") == []
+    assert [name for name in os.listdir(project) if name.startswith(".results")] == []
 
 
 async def test_a_project_folder_replaced_by_a_link_is_not_written_through(

@@ -15,7 +15,6 @@ from referee.session import opening
 from referee.session.errors import JournalError, RepositoryError
 from referee.session.holder import Holder
 from referee.session.places import find_checkout
-from referee.session.project import Project
 from referee.session.results import choose_name
 
 PersonsGit = Callable[..., str]
@@ -76,7 +75,8 @@ def test_a_target_of_another_case_is_another_file(opened: Any, make_project: Mak
 
 
 @pytest.mark.parametrize(
-    "path", ["../other", "./run.sh", "a//run.sh", "/etc/passwd", "-rf", "~/x", ".git/config", ".GIT/config", "a/../run.sh"]
+    "path",
+    ["../other", "./run.sh", "a//run.sh", "/etc/passwd", "-rf", "~/x", ".git/config", ".GIT/config", "a/../run.sh"],
 )
 def test_a_target_in_a_crooked_spelling_is_refused(opened: Any, make_project: Make, path: str) -> None:
     assert "target" in refusal(opened, make_project({"program.md": program(f"'{path}'")}))
@@ -98,9 +98,7 @@ def test_a_target_below_a_link_in_the_tree_is_refused(opened: Any, make_project:
     assert "inner/judge.py: is not tracked" in refusal(opened, project)
 
 
-def test_a_target_that_is_a_folder_or_a_submodule_is_refused(
-    opened: Any, make_project: Make, git: PersonsGit
-) -> None:
+def test_a_target_that_is_a_folder_or_a_submodule_is_refused(opened: Any, make_project: Make, git: PersonsGit) -> None:
     project = make_project({"program.md": program("sub"), "sub/file": "x\n"})
     assert "sub: is a folder" in refusal(opened, project)
     head = git(project, "rev-parse", "HEAD")
@@ -256,9 +254,7 @@ def test_a_deleted_evaluator_is_refused(opened: Any, make_project: Make) -> None
 
 
 @pytest.mark.parametrize("act", KINDS[:5], ids=lambda act: act.__name__)
-def test_another_dirty_file_is_only_warned_of(
-    opened: Any, make_project: Make, act: Callable[[Path], None]
-) -> None:
+def test_another_dirty_file_is_only_warned_of(opened: Any, make_project: Make, act: Callable[[Path], None]) -> None:
     project = make_project({"notes/data.txt": "1\n"})
     act(project / "notes/data.txt")
     if act is to_hard_link:
@@ -293,9 +289,7 @@ def test_a_folder_that_became_a_link_to_equal_files_is_warned_of(opened: Any, ma
         assert "notes/data.txt" in session.journal.records[0].data["warnings"][0]
 
 
-def test_line_endings_normalised_by_git_count_as_clean(
-    opened: Any, make_project: Make, git: PersonsGit
-) -> None:
+def test_line_endings_normalised_by_git_count_as_clean(opened: Any, make_project: Make, git: PersonsGit) -> None:
     project = make_project({"judge.sh": "sh run.sh\n", "program.md": program(command="sh judge.sh")})
     git(project, "config", "core.autocrlf", "true")
     for name in ("run.sh", "judge.sh"):
@@ -317,9 +311,7 @@ def test_a_branch_called_referee_is_refused_with_the_command(opened: Any, projec
     assert "git branch -m referee" in refusal(opened, project)
 
 
-def test_a_branch_that_is_checked_out_in_any_worktree_is_refused(
-    opened: Any, project: Path, git: PersonsGit
-) -> None:
+def test_a_branch_that_is_checked_out_in_any_worktree_is_refused(opened: Any, project: Path, git: PersonsGit) -> None:
     git(project, "checkout", "-q", "-b", "referee/mar8")
     assert refusal(opened, project)
     git(project, "checkout", "-q", "main")
@@ -345,7 +337,9 @@ def test_refs_of_a_lost_session_are_refused_and_the_way_out_works(
         pass
 
 
-@pytest.mark.parametrize("tag", ["../x", "-x", "a..b", "", ".", "..", "a/b", "a b", "x.lock", "x.", "é", "a\n", "a" * 65, "/etc"])
+@pytest.mark.parametrize(
+    "tag", ["../x", "-x", "a..b", "", ".", "..", "a/b", "a b", "x.lock", "x.", "é", "a\n", "a" * 65, "/etc"]
+)
 def test_a_tag_that_could_lead_elsewhere_is_refused(opened: Any, project: Path, tag: str) -> None:
     assert f"tag {tag!r}: expected" in refusal(opened, project, tag)
 
@@ -418,7 +412,9 @@ def test_a_planted_pointer_never_makes_the_state_lie_where_it_says(opened: Any, 
     assert "referee-sessions/mar8" in said
 
 
-def test_a_pointer_to_a_state_that_was_deleted_is_opened_anew(opened: Any, project: Path, home_of: Any, git: PersonsGit) -> None:
+def test_a_pointer_to_a_state_that_was_deleted_is_opened_anew(
+    opened: Any, project: Path, home_of: Any, git: PersonsGit
+) -> None:
     with opened(project):
         home = home_of(project)
     shutil.rmtree(home)
@@ -526,7 +522,9 @@ def test_the_results_are_excluded_in_the_common_directory_of_a_worktree(
     assert "/results.tsv" in (project / ".git/info/exclude").read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.parametrize("name", ["sub", "a b", "[x]", "a*b?", "back\\slash", "!x", "#x", "two\nlines", "$(touch x)", "trail "])
+@pytest.mark.parametrize(
+    "name", ["sub", "a b", "[x]", "a*b?", "back\\slash", "!x", "#x", "two\nlines", "$(touch x)", "trail "]
+)
 def test_a_project_in_any_subfolder_is_measured_there_and_stays_clean(
     opened: Any, make_project: Make, git: PersonsGit, name: str
 ) -> None:
@@ -569,9 +567,7 @@ def test_an_exclude_file_that_leads_elsewhere_is_not_written_through(
 # --- LFS ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_lfs_file_is_refused_without_its_object_and_frozen_with_it(
-    opened: Any, make_project: Make, git: PersonsGit
-) -> None:
+def test_an_lfs_file_is_refused_without_its_object_and_frozen_with_it(opened: Any, make_project: Make) -> None:
     oid = hashlib.sha256(b"big data\n").hexdigest()
     project = make_project({"big.bin": f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 9\n"})
     (project / "big.bin").write_bytes(b"big data\n")
@@ -618,7 +614,8 @@ def test_two_servers_that_open_the_same_new_tag_share_one_opening_record(
 
 
 @pytest.mark.parametrize(
-    "step", ["Journal", "results.exclude", "Snapshot.open", "Watch.start", "Refs.settle", "Session.publish", "Session.settle"]
+    "step",
+    ["Journal", "results.exclude", "Snapshot.open", "Watch.start", "Refs.settle", "Session.publish", "Session.settle"],
 )
 def test_an_opening_that_breaks_off_at_any_step_is_finished_by_the_next(
     opened: Any, project: Path, git: PersonsGit, monkeypatch: pytest.MonkeyPatch, step: str

@@ -1,11 +1,11 @@
 """Promise 9, your work is yours: after a whole session everything of the person is byte for byte as it was."""
 
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 pytestmark = pytest.mark.anyio
@@ -67,7 +67,7 @@ async def whole_session(connect: Any, project: Path) -> None:
         await agent("append_result", description="better", lesson="smaller is better")
         await agent("run_trial", description="worse", content="echo loss: 9\n")
         await agent("run_trial", description="crash", content="exit 3\n")
-        await agent("run_trial", description="writes", content="echo x > new; echo x >> judge.sh; echo loss: 1\n")
+        await agent("run_trial", description="writes", content="echo x > new; echo x >> judge.sh; echo loss: 7\n")
         await agent("run_trial", description="best", content="echo loss: 1\n")
         await agent("revert", to="0")
 
@@ -135,7 +135,7 @@ async def test_an_executable_target_stays_executable_in_every_kept_commit(
 
 async def test_the_repository_is_sound_by_gits_strictest_check(connect: Any, busy: Path, git: Git) -> None:
     await whole_session(connect, busy)
-    done = subprocess.run(["git", "fsck", "--strict", "--no-dangling"], cwd=busy, capture_output=True, check=True)
+    done = await anyio.run_process(["git", "fsck", "--strict", "--no-dangling"], cwd=busy)
     assert done.stdout + done.stderr.replace(b"notice: ", b"") == b""
     for ref in git(busy, "for-each-ref", "--format=%(refname)", "refs/referee").splitlines():
         git(busy, "cat-file", "-e", ref)

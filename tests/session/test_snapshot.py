@@ -277,9 +277,7 @@ def test_a_rebuild_that_failed_half_way_is_not_taken_for_a_snapshot(
 @pytest.mark.parametrize(
     "oid", ["../../../../etc/passwd", "/etc/passwd", "", "é" * 64], ids=["dots", "absolute", "empty", "not hex"]
 )
-def test_an_lfs_pointer_that_points_out_of_the_store_is_refused(
-    make_project: Callable[..., Path], oid: str
-) -> None:
+def test_an_lfs_pointer_that_points_out_of_the_store_is_refused(make_project: Callable[..., Path], oid: str) -> None:
     project = make_project({"data.bin": f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 1\n"})
     repository = Repository(find_checkout(project))
     base = repository.base(repository.head())
