@@ -1,0 +1,118 @@
+"""What Referee promises, and the tests that try to break each promise.
+
+Each test named here carries `@pytest.mark.promise(NAME)`, and each test that carries it is named here: see test_promises.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One sentence, and the tests that attack it, as `file::function` below `tests/`."""
+
+    sentence: str
+    tests: tuple[str, ...]
+
+
+PROMISES = {
+    "one file": Promise(
+        "No call and no trial changes any tracked file but the target.",
+        (
+            "sandbox/test_conformance.py::test_a_changed_frozen_file_is_a_crash_that_names_it",
+            "sandbox/test_conformance.py::test_the_persons_checkout_and_the_snapshot_are_not_written",
+            "server/test_measuring.py::test_a_trial_that_changes_a_frozen_file_is_a_crash_that_names_it",
+            "session/test_verify_commits.py::test_a_commit_that_changes_a_second_file_is_named",
+        ),
+    ),
+    "frozen judge": Promise(
+        "What is measured is the base commit plus the draft, whatever happens in the checkout, before or during the run.",
+        (
+            "session/test_hostile_repository.py::test_a_whole_session_springs_no_trap_and_measures_with_the_true_judge",
+            "session/test_interference.py::test_the_judge_of_the_checkout_may_be_edited_meanwhile",
+            "session/test_interference.py::test_a_target_replaced_by_a_link_is_neither_read_nor_written_through",
+            "session/test_interference.py::test_a_snapshot_that_is_changed_while_a_trial_runs_makes_it_a_crash_and_is_mended",
+            "server/test_measuring.py::test_declared_inputs_are_seen_and_a_change_refuses_the_next_run_by_name",
+        ),
+    ),
+    "confined trial": Promise(
+        "Code under test writes only to its scratch; reads no secret; has no network unless allowed; nothing of it "
+        "outlives the trial.",
+        (
+            "sandbox/test_containment.py::test_a_file_outside_cannot_be_read",
+            "sandbox/test_containment.py::test_a_file_outside_cannot_be_written",
+            "sandbox/test_containment.py::test_a_secret_in_the_home_cannot_be_read",
+            "sandbox/test_containment.py::test_no_connection_reaches_the_machine",
+            "sandbox/test_containment.py::test_no_capability_and_no_way_to_one_is_left",
+            "sandbox/test_containment.py::test_the_server_can_be_neither_signalled_nor_traced_nor_read",
+            "sandbox/test_death.py::test_a_daemon_that_ignores_signals_is_dead_before_the_result",
+            "server/test_measuring.py::test_nothing_is_carried_from_one_trial_to_the_next",
+        ),
+    ),
+    "bounded trial": Promise(
+        "Wall clock and output are limited; a trial that ignores signals still ends on time.",
+        (
+            "sandbox/test_conformance.py::test_a_trial_that_sleeps_is_stopped_at_its_time_limit",
+            "sandbox/test_conformance.py::test_a_flood_of_output_is_stopped_and_the_log_stays_small",
+            "server/test_measuring.py::test_a_trial_that_ignores_signals_ends_at_its_limit_as_a_timeout",
+        ),
+    ),
+    "earned keep": Promise(
+        "Only a measured draft that the rule accepts is kept; the number comes from Referee's own run.",
+        (
+            "server/test_state_machine.py::test_keep_compares_bytes_and_not_history",
+            "server/test_state_machine.py::test_a_simpler_trial_that_is_equal_may_be_kept_and_a_worse_one_not",
+            "server/test_measuring.py::test_a_number_that_was_not_cleanly_reported_is_a_crash",
+            "server/test_measuring.py::test_a_guard_that_fails_keeps_an_improvement_out",
+        ),
+    ),
+    "whole log": Promise(
+        "Every trial and every call is in the journal, every trial in the results, in order; an edited, cut or "
+        "reordered journal is noticed and named.",
+        (
+            "server/test_calls.py::test_every_changing_call_and_every_refusal_stands_in_the_journal",
+            "session/test_verify.py::test_any_changed_byte_is_noticed_and_its_line_named",
+            "session/test_verify.py::test_a_metric_changed_with_the_whole_chain_computed_anew_is_named",
+            "session/test_verify.py::test_records_cut_off_at_the_end_are_noticed_by_the_head_file",
+            "session/test_verify.py::test_two_swapped_lines_are_both_named",
+            "session/test_verify_commits.py::test_an_edited_row_is_named_with_file_and_line",
+        ),
+    ),
+    "nothing lost": Promise(
+        "Killed at any instant, the server comes back to the same session, loses no kept commit, no row and no draft, "
+        "counts nothing twice, and leaves no process behind.",
+        (
+            "server/test_kill.py::test_a_server_killed_at_any_point_of_a_trial_loses_nothing",
+            "sandbox/test_death.py::test_a_server_killed_with_9_leaves_no_process_and_no_folder",
+            "server/test_state_machine.py::test_a_server_that_ends_in_a_trial_closes_it_as_interrupted_and_it_may_run_again",
+        ),
+    ),
+    "hard budget": Promise(
+        "No call sequence gets one trial or second more than the budget allows.",
+        (
+            "server/test_state_machine.py::test_a_used_up_budget_refuses_edits_and_runs_and_lets_the_rest_finish",
+            "server/test_state_machine.py::test_dollars_end_the_session_when_the_first_report_reaches_the_limit",
+            "server/test_state_machine.py::test_crashes_in_a_row_end_the_session",
+            "server/test_measuring.py::test_the_wall_clock_budget_cuts_the_trial_that_would_outlast_it",
+        ),
+    ),
+    "your work is yours": Promise(
+        "Uncommitted files, index, branches and stashes of the person are never touched; nothing of their git "
+        "configuration is executed.",
+        (
+            "session/test_person_is_untouched.py::"
+            "test_index_head_stashes_branches_tags_configuration_files_modes_and_times_are_as_they_were",
+            "session/test_hostile_repository.py::test_a_whole_session_springs_no_trap_and_measures_with_the_true_judge",
+            "session/test_interference.py::test_results_replaced_by_a_link_leave_its_target_untouched",
+            "session/test_interference.py::test_a_branch_that_became_a_symbolic_ref_does_not_move_the_persons_branch",
+        ),
+    ),
+    "honest about itself": Promise(
+        "What this machine cannot protect is said before the first trial, and refused if the contract asks for it.",
+        (
+            "sandbox/test_choice.py::test_less_than_the_minimum_is_refused_with_reasons",
+            "sandbox/test_choice.py::test_a_backend_that_does_not_hold_is_not_used",
+            "sandbox/test_choice.py::test_nothing_is_claimed_of_what_confines_nothing",
+            "server/test_check.py::test_one_screen_tells_baseline_tag_protection_and_the_next_command",
+        ),
+    ),
+}
