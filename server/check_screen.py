@@ -103,7 +103,7 @@ def _tonight(found: Mapping[str, Any] | None) -> Iterator[str]:
     if found is None:
         return
     hours = found["hours"]
-    within = "" if hours is None else f" in {show(hours)} h"
+    within = "" if hours is None else f" in {show(hours)} h" if hours >= 1 else f" in {duration(hours * _HOUR)}"
     amount = (
         "as many trials as you let it run" if found["trials"] is None else f"about {found['trials']} trials{within}"
     )

@@ -5,6 +5,7 @@ exhausted, 130 interrupted.
 """
 
 import argparse
+import difflib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from .. import __version__
 from ..sandbox.errors import RefereeError
 from .faults import note_unexpected
 
-KNOWN, UNEXPECTED, INTERRUPTED = 1, 3, 130
+KNOWN, USAGE, UNEXPECTED, INTERRUPTED = 1, 2, 3, 130
 
 
 class Command(Protocol):
@@ -53,12 +54,21 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        return _unknown(words[0])
     parser, run = _parser(words)
     given = parser.parse_args(words)
     if run is None:
         parser.print_help()
-        return 2
+        return USAGE
     return _guarded(run, given)
+
+
+def _unknown(word: str) -> int:
+    near = difflib.get_close_matches(word, COMMANDS, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(COMMANDS)}."
+    print(f"referee: unknown command {word!r}. {hint}", file=sys.stderr)  # noqa: T201 - the command line speaks here
+    return USAGE
 
 
 def _parser(words: Sequence[str]) -> tuple[argparse.ArgumentParser, Callable[[argparse.Namespace], int] | None]:

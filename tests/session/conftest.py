@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from mcp import Client
@@ -25,8 +25,8 @@ class Agent:
         """Call a tool that must succeed; return its structure."""
         result = await self.client.call_tool(tool, arguments)
         assert not result.is_error, _text(result.content)
-        assert isinstance(result.structured_content, dict)
-        return result.structured_content
+        assert result.structured_content is not None
+        return cast("dict[str, Any]", result.structured_content)
 
     async def refused(self, tool: str, **arguments: Any) -> str:
         """Call a tool that must refuse; return its text."""

@@ -130,10 +130,11 @@ def configuration(traps: Traps) -> str:
         f"[sequence]\n\teditor = {trap('sequenceeditor')}\n[credential]\n\thelper = !{trap('credential')}\n"
         f"[trace2]\n\teventTarget = {traps.markers}/trace2\n"
         f'[url "ext::{trap("ext")}"]\n\tinsteadOf = https://\n[uploadpack]\n\tpackObjectsHook = {trap("packobjects")}\n'
-        f'[remote "origin"]\n\turl = https://example.invalid/x\n\tpromisor = true\n\tpartialclonefilter = blob:none\n'
+        f'[remote "origin"]\n\turl = https://x.invalid/x\n\tpromisor = true\n\tpartialclonefilter = blob:none\n'
         f"\tuploadpack = {trap('uploadpack')}\n[extensions]\n\tpartialClone = origin\n"
         f"[gc]\n\tauto = 1\n\trecentObjectsHook = {trap('gchook')}\n[maintenance]\n\tauto = true\n"
-        f'[hook "planted"]\n\tcommand = {trap("confighook")}\n\tevent = reference-transaction\n{drivers}[alias]\n{aliases}'
+        f'[hook "planted"]\n\tcommand = {trap("confighook")}\n\tevent = reference-transaction\n'
+        f"{drivers}[alias]\n{aliases}"
     )
 
 

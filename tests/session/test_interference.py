@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def project(make_project: Callable[..., Path]) -> Path:
 
 
 @asynccontextmanager
-async def during_a_trial(connect: Any, project: Path) -> AsyncIterator[Any]:
+async def during_a_trial(connect: Any, project: Path) -> AsyncGenerator[Any]:
     """A trial that is running while the body works; it is over when the body asks for its result."""
     async with connect(project, "mar8") as agent:
         await agent("run_eval", description="baseline")
