@@ -1,7 +1,7 @@
 """What one whole trial costs over running the evaluator directly: edit, run, verdict, keep, row.
 
-Interleaved: each round runs the evaluator's command once with `subprocess.run`, then one `run_trial` through a real stdio
-server. Prints medians, the added time, and the share of each part.
+Interleaved: each round runs the evaluator's command once with `subprocess.run`, then one `run_trial` through a real
+stdio server. Prints medians, the added time, and the share of each part.
 
     python benchmarks/trial.py [--rounds 30]
 """

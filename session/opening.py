@@ -173,6 +173,11 @@ def _begin(
 
 
 def prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[Opened, list[str]]:
+    """What a session with this tag would be bound to, and warnings about the checkout; nothing is written.
+
+    Raises:
+        RepositoryError: If the target, the command, an input or the checkout cannot carry a session.
+    """
     contract, checkout = program.contract, project.checkout
     target = contract.target.path
     entry = project.repository.target_entry(base, target)

@@ -7,9 +7,12 @@ from pathlib import Path
 from . import journal, program
 from .contract import Program
 from .errors import JournalError, RepositoryError
-from .files import write_whole
+from .files import read_at_most, write_whole
 from .places import PROGRAM, find_checkout
 from .repository import Base, Repository
+
+_POINTER_BYTES = 4096
+_FIRST_RECORD_BYTES = 4_000_000  # it holds the contract and a fingerprint for each input
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,8 @@ class Project:
     def home_for(self, tag: str) -> Path:
         """Where a new session's state goes, noted in the git directory so that later servers find it."""
         pointer = self.checkout.pointers() / tag
-        if pointer.is_file():
-            return Path(pointer.read_text(encoding="utf-8").strip())
+        if known := _home(pointer):
+            return known
         home = self.checkout.state_home() / tag
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         pointer.parent.mkdir(exist_ok=True)
@@ -92,23 +95,32 @@ class Project:
         """A tag from the date, such as `mar8`, with a number behind it if that is taken."""
         name = f"{today:%b}{today.day}".lower()
         taken = {known.tag for known in self.sessions()}
-        taken |= {ref.split("/")[2] for ref in self.git.refs("refs/referee")}
+        taken |= {ref.split("/")[2] for ref in self.git.refs("refs/referee/")}
         return next(tag for n in range(1, 10_000) if (tag := name if n == 1 else f"{name}-{n}") not in taken)
 
 
 def _known(pointer: Path) -> Known | None:
-    home = Path(pointer.read_text(encoding="utf-8", errors="replace").strip())
-    first = first_record(home / "journal.jsonl")
-    if first is None or first.kind != "opened":
+    home = _home(pointer)
+    first = first_record(home / "journal.jsonl") if home else None
+    if home is None or first is None or first.kind != "opened":
         return None
     return Known(str(first.data["tag"]), home, first.time, str(first.data["contract_digest"]))
+
+
+def _home(pointer: Path) -> Path | None:
+    """The absolute path that a pointer file holds, or None if it is no such file."""
+    try:
+        text = read_at_most(pointer, _POINTER_BYTES).decode("utf-8", "replace").strip()
+    except OSError:
+        return None
+    return Path(text) if text.startswith("/") and text.isprintable() else None
 
 
 def first_record(path: Path) -> journal.Record | None:
     """The first record of a journal, or None if there is no readable one."""
     try:
-        with path.open("rb") as file:
-            return journal.parse(file.readline().rstrip(b"\n"), 1, journal.GENESIS, path)
+        line = read_at_most(path, _FIRST_RECORD_BYTES).split(b"\n", 1)[0]
+        return journal.parse(line, 1, journal.GENESIS, path)
     except (OSError, JournalError):
         return None
 

@@ -57,7 +57,7 @@ async def measure(session: Session, launcher: Launcher, lock: anyio.Lock, begun:
         async with lock:
             return await to_thread.run_sync(lambda: trials.finish_rehearsed(session, cached))
     try:
-        runs = await _runs(session, launcher, begun)
+        runs = await _runs(session, launcher, lock, begun)
     except SandboxError as fault:
         await close(str(fault))
         raise
@@ -68,12 +68,14 @@ async def measure(session: Session, launcher: Launcher, lock: anyio.Lock, begun:
         return await to_thread.run_sync(lambda: trials.finish(session, begun.number, runs))
 
 
-async def _runs(session: Session, launcher: Launcher, begun: trials.Begun) -> list[Measurement]:
+async def _runs(session: Session, launcher: Launcher, lock: anyio.Lock, begun: trials.Begun) -> list[Measurement]:
     evaluate = session.contract.evaluate
     runs: list[Measurement] = []
     left = begun.seconds
     while len(runs) < evaluate.repeats and (left > 0 or not runs):
-        spec = trials.spec_of(session, begun, len(runs), min(evaluate.timeout, left))
+        seconds = min(evaluate.timeout, left)
+        async with lock:
+            spec = trials.spec_of(session, begun, len(runs), seconds)
         runs.append(await launcher.measure(spec))
         left -= runs[-1].seconds
         if runs[-1].outcome != "ok":

@@ -144,10 +144,20 @@ class State:
 
 
 def fold(records: Iterable[Record]) -> State | None:
-    """The state after these records; None if the session was never opened."""
+    """The state after these records; None if the session was never opened.
+
+    Raises:
+        JournalError: If a record, though in the chain, is none that could stand there.
+    """
     state: State | None = None
     for record in records:
-        state = apply(state, record)
+        try:
+            state = apply(state, record)
+        except (KeyError, TypeError, ValueError) as fault:
+            raise JournalError(
+                f"journal line {record.seq}: a {record.kind!r} record that Referee never writes ({fault}). "
+                "Run `referee audit --verify`; to go on working, use another --tag."
+            ) from None
     return state
 
 

@@ -89,9 +89,10 @@ def _refuse_native_edit(session: Session) -> None:
         data = session.project.repository.checkout_text(session.target).encode("utf-8")
     except RefusedError:
         return
-    blob = session.project.git.object_id("blob", data)
-    original = session.target_blob("baseline")
-    if blob not in {original, session.state.draft, *(t.blob for t in session.state.trials.values())}:
+    object_id = session.project.git.object_id
+    lying = {object_id("blob", data), object_id("blob", data.replace(b"\r\n", b"\n"))}  # git may have checked out CRLF
+    known = {session.target_blob("baseline"), session.state.draft, *(t.blob for t in session.state.trials.values())}
+    if not lying & known:
         raise RefusedError(
             f"{session.target} in the checkout differs from the draft and the draft is unchanged. "
             "Call edit_target(from_checkout=true) or edit the draft."

@@ -1,6 +1,6 @@
 """What Referee promises, and the tests that try to break each promise.
 
-Each test named here carries `@pytest.mark.promise(NAME)`, and each test that carries it is named here: see test_promises.
+Each test named here carries `@pytest.mark.promise(NAME)`, and each that carries it is named here: see test_promises.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ PROMISES = {
         ),
     ),
     "frozen judge": Promise(
-        "What is measured is the base commit plus the draft, whatever happens in the checkout, before or during the run.",
+        "What is measured is the base commit plus the draft, whatever happens in the checkout, before or during it.",
         (
             "session/test_hostile_repository.py::test_a_whole_session_springs_no_trap_and_measures_with_the_true_judge",
             "session/test_interference.py::test_the_judge_of_the_checkout_may_be_edited_meanwhile",
@@ -99,8 +99,7 @@ PROMISES = {
         "Uncommitted files, index, branches and stashes of the person are never touched; nothing of their git "
         "configuration is executed.",
         (
-            "session/test_person_is_untouched.py::"
-            "test_index_head_stashes_branches_tags_configuration_files_modes_and_times_are_as_they_were",
+            "session/test_person_is_untouched.py::test_nothing_of_the_person_differs_after_a_session",
             "session/test_hostile_repository.py::test_a_whole_session_springs_no_trap_and_measures_with_the_true_judge",
             "session/test_interference.py::test_results_replaced_by_a_link_leave_its_target_untouched",
             "session/test_interference.py::test_a_branch_that_became_a_symbolic_ref_does_not_move_the_persons_branch",

@@ -31,6 +31,7 @@ def test_the_strongest_backend_that_works_is_chosen() -> None:
 
 
 @pytest.mark.parametrize("key", ["landlock", "none"])
+@pytest.mark.promise("honest about itself")
 def test_less_than_the_minimum_is_refused_with_reasons(key: str) -> None:
     if unavailable(key):
         pytest.skip(unavailable(key))
@@ -67,6 +68,7 @@ def test_a_confining_backend_reports_what_it_enforces(confined: Lab) -> None:
     assert states["memory"] == states["disk"] == states["process count"] == "absent"
 
 
+@pytest.mark.promise("honest about itself")
 def test_nothing_is_claimed_of_what_confines_nothing() -> None:
     found = _capabilities("none", Level.NONE)
     states = {protection.name: protection.state for protection in found.protections}
@@ -80,6 +82,7 @@ async def _broken(spec: TrialSpec, key: str) -> Measurement:
         return replace(await launcher.run(spec, "none"), backend=backends.BACKENDS[key].name)
 
 
+@pytest.mark.promise("honest about itself")
 def test_a_backend_that_does_not_hold_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     table = {key: replace(entry, missing=str) for key, entry in backends.BACKENDS.items()}
     monkeypatch.setattr(choice, "BACKENDS", table)

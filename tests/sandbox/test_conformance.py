@@ -110,6 +110,7 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.promise("one file")
 def test_a_changed_frozen_file_is_a_crash_that_names_it(lab: Lab, attack: str) -> None:
     run = lab.run(f"import os\ntry:\n    {ATTACKS[attack]}\nexcept PermissionError:\n    os.remove('prepare.py')")
     assert (run.outcome, run.touched) == ("crash", ("prepare.py",))
@@ -140,6 +141,7 @@ def test_the_target_may_rewrite_itself_and_new_files_may_stand_beside_frozen_one
     assert (run.outcome, run.touched) == ("ok", ())
 
 
+@pytest.mark.promise("one file")
 def test_the_persons_checkout_and_the_snapshot_are_not_written(lab: Lab) -> None:
     lab.run("import os\nfor n in ('new', 'data/new'): open(n, 'w')\nos.remove('prepare.py')")
     assert list(lab.root.iterdir()) == []
@@ -169,6 +171,7 @@ for path in ({str(ground / "inputs" / "data")!r}, {str(lab.root / ".venv" / "dat
     assert [path.name for path in lab.root.iterdir()] == [".venv"]
 
 
+@pytest.mark.promise("bounded trial")
 def test_a_trial_that_sleeps_is_stopped_at_its_time_limit(lab: Lab) -> None:
     code = "import signal, time\nfor s in (15, 2, 1): signal.signal(s, signal.SIG_IGN)\nwhile True: time.sleep(60)"
     run = lab.run(code, limits=Limits(wall_seconds=0.5))
@@ -178,6 +181,7 @@ def test_a_trial_that_sleeps_is_stopped_at_its_time_limit(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("stream", [1, 2])
+@pytest.mark.promise("bounded trial")
 def test_a_flood_of_output_is_stopped_and_the_log_stays_small(lab: Lab, stream: int) -> None:
     limits = Limits(wall_seconds=60, output_bytes=1_000_000, log_bytes=10_000)
     run = lab.run(f"import os\nwhile True: os.write({stream}, b'x' * 65536)", limits=limits)

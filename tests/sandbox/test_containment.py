@@ -40,11 +40,13 @@ def secret(ground: Path) -> Path:
     return path
 
 
+@pytest.mark.promise("confined trial")
 def test_a_file_outside_cannot_be_read(confined: Lab, secret: Path) -> None:
     assert "refused" in _attack(confined, f"print(open({str(secret)!r}).read())")
     assert "hunter2" not in confined.said()
 
 
+@pytest.mark.promise("confined trial")
 def test_a_file_outside_cannot_be_written(confined: Lab, secret: Path) -> None:
     assert "refused" in _attack(confined, f"open({str(secret)!r}, 'a').write('x')")
     assert "refused" in _attack(confined, f"os.truncate({str(secret)!r}, 0)")
@@ -67,6 +69,7 @@ def test_a_link_to_a_file_outside_gives_nothing(confined: Lab, secret: Path) -> 
     assert "hunter2" not in confined.said()
 
 
+@pytest.mark.promise("confined trial")
 def test_a_secret_in_the_home_cannot_be_read(confined: Lab, ground: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = ground / "home"
     (home / ".ssh").mkdir(parents=True)
@@ -91,6 +94,7 @@ def test_the_state_of_the_server_cannot_be_read(confined: Lab) -> None:
         assert "refused" in _attack(confined, f"os.listdir({path!r}) if os.path.isdir({path!r}) else open({path!r})")
 
 
+@pytest.mark.promise("confined trial")
 def test_no_connection_reaches_the_machine(confined: Lab, ground: Path) -> None:
     with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as local:
         tcp.bind(("127.0.0.1", 0))
@@ -122,6 +126,7 @@ def test_the_machine_cannot_be_written(confined: Lab, path: str) -> None:
     assert not Path("/x").exists()
 
 
+@pytest.mark.promise("confined trial")
 def test_no_capability_and_no_way_to_one_is_left(confined: Lab) -> None:
     confined.run("print(open('/proc/self/status').read())")
     status = dict(line.split(":\t", 1) for line in confined.said().splitlines() if ":\t" in line)
@@ -147,6 +152,7 @@ def test_a_privileged_act_is_refused(confined: Lab, attack: str) -> None:
     assert "refused" in _attack(confined, attack)
 
 
+@pytest.mark.promise("confined trial")
 def test_the_server_can_be_neither_signalled_nor_traced_nor_read(confined: Lab) -> None:
     server = os.getpid()
     born = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]

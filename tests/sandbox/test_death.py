@@ -65,6 +65,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.promise("confined trial")
 def test_a_daemon_that_ignores_signals_is_dead_before_the_result(lab: Lab) -> None:
     run = lab.run(_daemon(lab) + "daemon(); daemon(); print('score: 1')", metrics=("score",))
     assert alive(lab.token) == []
@@ -156,6 +157,7 @@ def own_children() -> set[int]:
     return {child for thread in os.listdir("/proc/self/task") for child in children(os.getpid(), thread)}
 
 
+@pytest.mark.promise("nothing lost")
 def test_a_server_killed_with_9_leaves_no_process_and_no_folder(lab: Lab, server: subprocess.Popen[bytes]) -> None:
     (supervisor,) = children(server.pid)
     watch = os.pidfd_open(supervisor)

@@ -74,6 +74,7 @@ async def test_an_unknown_tool_is_a_protocol_error_that_lists_the_known_ones(con
             await agent.client.call_tool("rm", {})
 
 
+@pytest.mark.promise("whole log")
 async def test_every_changing_call_and_every_refusal_stands_in_the_journal(connect: Any, project: Path) -> None:
     async with connect(project) as agent:
         await agent("run_eval", description="baseline")

@@ -49,6 +49,7 @@ def run_baseline(folder: Path, tag: str) -> None:
     anyio.run(play)
 
 
+@pytest.mark.promise("honest about itself")
 def test_one_screen_tells_baseline_tag_protection_and_the_next_command(project: Path, git: Git) -> None:
     done = referee("check", "--repo", str(project), "--tag", "night")
     assert done.returncode == 0, done.stderr

@@ -62,6 +62,7 @@ async def _nobody_runs(token: str) -> None:
 
 
 @pytest.mark.parametrize("point", POINTS)
+@pytest.mark.promise("nothing lost")
 async def test_a_server_killed_at_any_point_of_a_trial_loses_nothing(
     connect_stdio: Any, project: Path, point: str
 ) -> None:

@@ -35,6 +35,7 @@ async def test_one_crash_among_several_runs_is_a_crash(connect: Any, make_projec
     assert "exit code 1" in answer["reason"]
 
 
+@pytest.mark.promise("earned keep")
 async def test_a_guard_that_fails_keeps_an_improvement_out(connect: Any, make_project: MakeProject) -> None:
     front = (
         "evaluate: {command: sh run.sh, timeout: 20s}\n"
@@ -82,6 +83,7 @@ async def test_two_metrics_under_the_dominance_rule(connect: Any, make_project: 
         ("echo loss: 1; kill -9 $$", "SIGKILL"),
     ],
 )
+@pytest.mark.promise("earned keep")
 async def test_a_number_that_was_not_cleanly_reported_is_a_crash(
     connect: Any, project: Path, output: str, reason: str
 ) -> None:
@@ -92,6 +94,7 @@ async def test_a_number_that_was_not_cleanly_reported_is_a_crash(
     assert answer["metrics"] == {}
 
 
+@pytest.mark.promise("bounded trial")
 async def test_a_trial_that_ignores_signals_ends_at_its_limit_as_a_timeout(
     connect: Any, make_project: MakeProject
 ) -> None:
@@ -102,6 +105,7 @@ async def test_a_trial_that_ignores_signals_ends_at_its_limit_as_a_timeout(
     assert (answer["verdict"], answer["decision"]) == ("timeout", "crash")
 
 
+@pytest.mark.promise("frozen judge")
 async def test_declared_inputs_are_seen_and_a_change_refuses_the_next_run_by_name(
     connect: Any, make_project: MakeProject, tmp_path: Path
 ) -> None:
@@ -149,6 +153,7 @@ async def test_what_the_contract_hides_from_the_agent_is_not_shown(connect: Any,
     assert "a\n" in shown["text"]
 
 
+@pytest.mark.promise("confined trial")
 async def test_nothing_is_carried_from_one_trial_to_the_next(connect: Any, project: Path) -> None:
     text = "[ -e seen ] || [ -e /tmp/seen ] && echo loss: 1 || echo loss: 2{spaces}; touch seen /tmp/seen $HOME/seen\n"
     async with connect(project) as agent:
@@ -158,6 +163,7 @@ async def test_nothing_is_carried_from_one_trial_to_the_next(connect: Any, proje
     assert not (project / "seen").exists()
 
 
+@pytest.mark.promise("one file")
 async def test_a_trial_that_changes_a_frozen_file_is_a_crash_that_names_it(
     connect: Any, make_project: MakeProject
 ) -> None:
@@ -169,6 +175,7 @@ async def test_a_trial_that_changes_a_frozen_file_is_a_crash_that_names_it(
     assert (project / "evaluate.sh").read_text(encoding="utf-8") == "echo frozen\n"
 
 
+@pytest.mark.promise("hard budget")
 async def test_the_wall_clock_budget_cuts_the_trial_that_would_outlast_it(
     connect: Any, make_project: MakeProject
 ) -> None:

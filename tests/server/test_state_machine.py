@@ -94,6 +94,7 @@ async def test_bytes_measured_before_return_their_record_uncharged(connect: Any,
     assert "Measured before as trial 0" in best["text"]
 
 
+@pytest.mark.promise("earned keep")
 async def test_keep_compares_bytes_and_not_history(connect: Any, project: Path) -> None:
     async with connect(project) as agent:
         await measured(agent, BETTER)
@@ -248,6 +249,7 @@ async def test_a_running_trial_refuses_what_would_disturb_it(
     assert "Call run_eval to wait for it" in said
 
 
+@pytest.mark.promise("nothing lost")
 async def test_a_server_that_ends_in_a_trial_closes_it_as_interrupted_and_it_may_run_again(
     connect: Any, project: Path
 ) -> None:
@@ -264,6 +266,7 @@ async def test_a_server_that_ends_in_a_trial_closes_it_as_interrupted_and_it_may
     assert (again["trial"], again["status"]) == (2, "running")
 
 
+@pytest.mark.promise("hard budget")
 async def test_a_used_up_budget_refuses_edits_and_runs_and_lets_the_rest_finish(
     connect: Any, make_project: Callable[..., Path]
 ) -> None:
@@ -295,6 +298,15 @@ async def test_a_native_edit_of_the_checkout_is_pointed_out_and_can_be_taken_ove
     assert answer["verdict"] == "improved"
 
 
+@pytest.mark.promise("earned keep")
+async def test_line_endings_that_git_turned_in_the_checkout_are_no_edit(connect: Any, project: Path) -> None:
+    async with connect(project) as agent:
+        await agent("run_eval", description="baseline")
+        (project / "run.sh").write_bytes(b"echo loss: 3\r\n# a comment\r\n")
+        answer = await agent("run_eval", description="nothing new")
+    assert "Measured before as trial 0" in answer["text"]
+
+
 async def test_a_simpler_trial_that_is_equal_may_be_kept_and_a_worse_one_not(connect: Any, project: Path) -> None:
     async with connect(project) as agent:
         simpler = await measured(agent, SIMPLER)
@@ -307,6 +319,7 @@ async def test_a_simpler_trial_that_is_equal_may_be_kept_and_a_worse_one_not(con
     assert "Call revert" in said
 
 
+@pytest.mark.promise("hard budget")
 async def test_crashes_in_a_row_end_the_session(connect: Any, make_project: Callable[..., Path]) -> None:
     project = make_project({"program.md": PROGRAM % "budget: {max_consecutive_crashes: 2}"})
     async with connect(project) as agent:
@@ -324,6 +337,7 @@ async def test_a_negative_cost_is_refused(connect: Any, project: Path) -> None:
     assert "expected dollars, 0 or more" in said
 
 
+@pytest.mark.promise("hard budget")
 async def test_dollars_end_the_session_when_the_first_report_reaches_the_limit(
     connect: Any, make_project: Callable[..., Path]
 ) -> None:

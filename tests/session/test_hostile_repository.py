@@ -256,6 +256,8 @@ def git_as_it_is(project: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.promise("frozen judge")
+@pytest.mark.promise("your work is yours")
 async def test_a_whole_session_springs_no_trap_and_measures_with_the_true_judge(
     connect: Any, hostile: tuple[Path, Traps], home_of: Any
 ) -> None:

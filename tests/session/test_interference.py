@@ -58,6 +58,7 @@ def interference(home: Path) -> list[str]:
     return [record.data["what"] for record in records if record.kind == "interference"]
 
 
+@pytest.mark.promise("frozen judge")
 async def test_the_judge_of_the_checkout_may_be_edited_meanwhile(connect: Any, project: Path, home_of: Any) -> None:
     async with during_a_trial(connect, project) as agent:
         (project / "judge.sh").write_text("echo loss: 0\n", encoding="utf-8")
@@ -106,6 +107,7 @@ async def test_whatever_becomes_of_another_file_stops_nothing(
     assert [what for what in interference(home_of(project)) if what.startswith("docs/notes.md in the checkout")]
 
 
+@pytest.mark.promise("frozen judge")
 async def test_a_target_replaced_by_a_link_is_neither_read_nor_written_through(
     connect: Any, project: Path, tmp_path: Path, home_of: Any
 ) -> None:
@@ -149,6 +151,7 @@ async def test_a_branch_and_refs_moved_by_hand_are_put_right_and_told(
     assert "trials/77" not in git(project, "for-each-ref")
 
 
+@pytest.mark.promise("your work is yours")
 async def test_a_branch_that_became_a_symbolic_ref_does_not_move_the_persons_branch(
     connect: Any, project: Path, git: Git
 ) -> None:
@@ -217,6 +220,7 @@ def link_folder(snapshot: Path) -> None:
 
 
 @pytest.mark.parametrize("act", [rewrite, swap, add, link_folder])
+@pytest.mark.promise("frozen judge")
 async def test_a_snapshot_that_is_changed_while_a_trial_runs_makes_it_a_crash_and_is_mended(
     connect: Any, project: Path, home_of: Any, act: Callable[[Path], None]
 ) -> None:
@@ -357,6 +361,7 @@ async def test_edited_results_are_put_right_by_the_next_row_and_the_session_does
     assert [line.split("\t")[1] for line in lines] == ["loss", "3.000000", "2.000000"]
 
 
+@pytest.mark.promise("your work is yours")
 async def test_results_replaced_by_a_link_leave_its_target_untouched(
     connect: Any, project: Path, tmp_path: Path
 ) -> None:

@@ -72,9 +72,8 @@ async def whole_session(connect: Any, project: Path) -> None:
         await agent("revert", to="0")
 
 
-async def test_index_head_stashes_branches_tags_configuration_files_modes_and_times_are_as_they_were(
-    connect: Any, busy: Path, git: Git
-) -> None:
+@pytest.mark.promise("your work is yours")
+async def test_nothing_of_the_person_differs_after_a_session(connect: Any, busy: Path, git: Git) -> None:
     before = kept(busy)
     refs = git(busy, "for-each-ref", "refs/heads/main", "refs/heads/idea", "refs/tags", "refs/stash")
     await whole_session(connect, busy)

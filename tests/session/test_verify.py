@@ -100,6 +100,7 @@ def test_a_half_written_last_line_is_said_and_not_held_against_anyone(done: Fini
 
 @_QUICK
 @given(choice=st.data())
+@pytest.mark.promise("whole log")
 def test_any_changed_byte_is_noticed_and_its_line_named(done: Finished, choice: st.DataObject) -> None:
     raw = (done.home / "journal.jsonl").read_bytes()
     place = done.home / "other" / "journal.jsonl"
@@ -126,6 +127,7 @@ def test_a_changed_metric_is_named_by_line_and_by_trial(done: Finished) -> None:
     assert any("trial 4" in said and "Referee-Metric: loss=1.5" in said for said in found(verified)["commits"])
 
 
+@pytest.mark.promise("whole log")
 def test_a_metric_changed_with_the_whole_chain_computed_anew_is_named(done: Finished) -> None:
     _metric(done, 4, 1.5)
     findings = found(done.verified())
@@ -135,6 +137,7 @@ def test_a_metric_changed_with_the_whole_chain_computed_anew_is_named(done: Fini
     assert any(said.startswith("results.tsv line 6: found") for said in findings["rows"])
 
 
+@pytest.mark.promise("whole log")
 def test_records_cut_off_at_the_end_are_noticed_by_the_head_file(done: Finished) -> None:
     lines = done.journal.read_bytes().splitlines(keepends=True)
     done.journal.write_bytes(b"".join(lines[:-9]))
@@ -152,6 +155,7 @@ def test_records_cut_off_with_the_head_file_made_to_agree_leave_refs_and_rows_be
     assert any("has more lines than the journal gives: 7 instead of 6" in said for said in findings["rows"])
 
 
+@pytest.mark.promise("whole log")
 def test_two_swapped_lines_are_both_named(done: Finished) -> None:
     lines = done.journal.read_bytes().splitlines(keepends=True)
     lines[9], lines[10] = lines[10], lines[9]

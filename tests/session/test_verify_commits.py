@@ -79,6 +79,7 @@ def test_any_other_word_in_a_trial_commit_is_named(done: Finished, change: tuple
     assert all(text.startswith("trial 5: commit ") for text in others)
 
 
+@pytest.mark.promise("one file")
 def test_a_commit_that_changes_a_second_file_is_named(done: Finished) -> None:
     index = {"GIT_INDEX_FILE": str(done.home / "index")}
     with pytest.MonkeyPatch.context() as patch:
@@ -161,6 +162,7 @@ def test_a_branch_that_waits_because_it_is_checked_out_is_fine_at_a_kept_commit(
 
 
 @pytest.mark.parametrize("which", ["canonical", "checkout"])
+@pytest.mark.promise("whole log")
 def test_an_edited_row_is_named_with_file_and_line(done: Finished, which: str) -> None:
     place = (done.home if which == "canonical" else done.repo) / "results.tsv"
     place.write_text(place.read_text(encoding="utf-8").replace("9.000000", "1.000000"), encoding="utf-8")
