@@ -218,11 +218,12 @@ class Loop:
             job.done.set()
 
     async def _trial(self, job: Job, session: Session, begun: trials.Begun) -> Reply:
-        reply = await measure(session, self._launcher, self._lock, begun)
+        settle = job.words is None  # otherwise the decision that follows settles refs and files, once for both
+        reply = await measure(session, self._launcher, self._lock, begun, settle=settle)
         if begun.number == 0 and session.state.draft != session.target_blob("baseline"):
             async with self._lock:
                 begun = await to_thread.run_sync(lambda: trials.begin(session, job.description))
-            first, reply = reply, await measure(session, self._launcher, self._lock, begun)
+            first, reply = reply, await measure(session, self._launcher, self._lock, begun, settle=settle)
             reply.text = f"{first.text}\n{reply.text}"
         words = job.words
         if words is None or begun.number == 0:
@@ -250,7 +251,7 @@ def _edit(session: Session, change: Change, words: rows.Words) -> Reply:
     rows.check(words)
     trials.refuse_unready(session)
     trials.refuse_waiting(session)
-    return session.edit(change)
+    return session.edit(change, pin=False)
 
 
 def _again(session: Session, words: rows.Words) -> Reply | None:

@@ -113,21 +113,30 @@ class Refs:
         changes: dict[str, str | None] = {name: oid for name, oid in target.items() if actual.get(name) != oid}
         if look:
             moved += self._remove_strangers(actual, target)
-        waiting = self._waiting(changes)
-        for name in waiting:
-            del changes[name]
-        if changes:
-            self._git.set_refs(changes)
+        waiting = self._set(changes)
         self._known = {name: actual.get(name, "") if name in waiting else oid for name, oid in target.items()}
         return moved
 
-    def _waiting(self, changes: Mapping[str, str | None]) -> list[str]:
-        """The branch, if it should move but cannot; where it is checked out, moving it would make that dirty."""
+    def _set(self, changes: dict[str, str | None]) -> list[str]:
+        """Make the changes, and return the branch if it has to wait: checked out, or another ref in its place."""
         name = branch(self._tag)
-        if name not in changes:
+        if name in changes and name in checked_out_branches(self._checkout):
+            del changes[name]  # moving it would make that working tree dirty
+            return [*self._set(changes), name]
+        if not changes:
             return []
-        blocked = self._git.resolve("refs/heads/referee") or any(other != name for other in self._git.refs(name))
-        return [name] if blocked or name in checked_out_branches(self._checkout) else []
+        try:
+            self._git.set_refs(changes)
+        except RepositoryError:
+            if name not in changes or not self._blocked(name):
+                raise
+            del changes[name]
+            return [*self._set(changes), name]
+        return []
+
+    def _blocked(self, name: str) -> bool:
+        other_refs = any(other != name for other in self._git.refs(name))
+        return other_refs or self._git.resolve("refs/heads/referee") is not None
 
     def _actual(self) -> dict[str, str]:
         return self._git.refs(branch(self._tag), prefix(self._tag))

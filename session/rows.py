@@ -111,8 +111,8 @@ def conclude(session: Session, trial: Trial, words: Words) -> Reply:
         decision = Decision.KEEP if trial.may_keep else Decision.CRASH if trial.failed else Decision.DISCARD
         session.decide(trial, decision, "run_trial")
         session.record("row", {"trial": trial.number, **_new(trial, words)})
-    session.set_draft(session.target_blob("best"), "run_trial")
-    session.settle()
+    session.set_draft(session.target_blob("best"), "run_trial", pin=False)
+    session.settle(look=True)
     reply = session.decided_reply(trial)
     draft = sha256(session.text(session.state.draft))
     reply.facts = {**reply.facts, "sha256": draft}

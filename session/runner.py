@@ -39,8 +39,10 @@ class Job:
         return self.reply
 
 
-async def measure(session: Session, launcher: Launcher, lock: anyio.Lock, begun: trials.Begun) -> Reply:
-    """Run every repeat of a trial that has begun, and judge it.
+async def measure(
+    session: Session, launcher: Launcher, lock: anyio.Lock, begun: trials.Begun, *, settle: bool
+) -> Reply:
+    """Run every repeat of a trial that has begun, and judge it; `settle` as in `trials.finish`.
 
     Raises:
         RefusedError: If it was the baseline and cannot stand.
@@ -65,7 +67,7 @@ async def measure(session: Session, launcher: Launcher, lock: anyio.Lock, begun:
         await close("the server was stopped while it ran")
         raise
     async with lock:
-        return await to_thread.run_sync(lambda: trials.finish(session, begun.number, runs))
+        return await to_thread.run_sync(lambda: trials.finish(session, begun.number, runs, settle=settle))
 
 
 async def _runs(session: Session, launcher: Launcher, lock: anyio.Lock, begun: trials.Begun) -> list[Measurement]:

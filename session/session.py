@@ -144,8 +144,8 @@ class Session(View):
 
     # --- the verbs -----------------------------------------------------------------------------------------------
 
-    def edit(self, change: Change, expected_sha256: str | None = None) -> Reply:
-        """Change the draft, all or nothing.
+    def edit(self, change: Change, expected_sha256: str | None = None, *, pin: bool = True) -> Reply:
+        """Change the draft, all or nothing; without `pin` its ref follows with the trial that begins right after.
 
         Raises:
             RefusedError: If a trial runs, the budget is used up, or the draft or the change is not as it must be.
@@ -163,7 +163,7 @@ class Session(View):
             return Reply(
                 "The draft already is exactly that; nothing was changed.", facts={"sha256": sha256(old), "diff": ""}
             )
-        self.set_draft(self.project.git.write_blob(data), change.via)
+        self.set_draft(self.project.git.write_blob(data), change.via, pin=pin)
         diff = unified_diff(old, new, self.target)
         warning = check_syntax(self.target, new)
         text = f"{self.target} changed.{f' Warning: {warning}' if warning else ''}\n{diff}"
@@ -177,10 +177,12 @@ class Session(View):
             return change.content
         return self.project.repository.checkout_text(self.target)
 
-    def set_draft(self, blob: str, via: str) -> None:
-        """Make a stored version of the target the draft."""
-        if blob != self.state.draft:
-            self.record("edited", {"blob": blob, "via": via})
+    def set_draft(self, blob: str, via: str, *, pin: bool = True) -> None:
+        """Make a stored version of the target the draft, and with `pin` point its ref at it."""
+        if blob == self.state.draft:
+            return
+        self.record("edited", {"blob": blob, "via": via})
+        if pin:
             self.ground.refs.settle(self.state, look=False)
 
     def keep(self) -> Reply:

@@ -194,8 +194,11 @@ def finish_rehearsed(session: Session, cached: baseline_cache.Cached) -> Reply:
     return _finish_baseline(session, session.state.trials[0], {**cached.measurement, "rehearsed": True})
 
 
-def finish(session: Session, number: int, runs: Sequence[Measurement]) -> Reply:
-    """Judge a measured trial and journal it with its commit; the baseline is decided at once."""
+def finish(session: Session, number: int, runs: Sequence[Measurement], *, settle: bool = True) -> Reply:
+    """Judge a measured trial and journal it with its commit; the baseline is decided at once.
+
+    Without `settle` the refs and files follow with the decision that comes right after.
+    """
     trial = session.state.trials[number]
     measured = combine(runs, session.contract.evaluate.repeats)
     if changed := session.ground.snapshot.verify():
@@ -210,7 +213,8 @@ def finish(session: Session, number: int, runs: Sequence[Measurement]) -> Reply:
         return _finish_baseline(session, trial, measured)
     judgement = _judge(session, trial, measured)
     _record_measured(session, trial, measured, judgement)
-    session.settle(look=True)
+    if settle:
+        session.settle(look=True)
     return trial_reply(session, trial)
 
 
