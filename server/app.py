@@ -99,7 +99,7 @@ async def _facts(loop: Loop, tool: Listed, call: Call) -> dict[str, Any]:
         fault = RefusedError(explain(tool, error))
         await loop.refuse(call, fault)
         raise fault from None
-    return replies.structured(reply, view)
+    return await loop.steady(lambda: replies.structured(reply, view))
 
 
 def _failed(tool: Listed, text: str) -> types.CallToolResult:

@@ -9,20 +9,21 @@ from pydantic import ValidationError
 from ..tools.base import Listed
 
 _CUT = 60
+_MOST = 5
 
 
 def explain(tool: Listed, error: ValidationError) -> str:
-    """Every fault in one line each: which argument, what was found, what was expected."""
+    """The first faults: which argument, what was found, what was expected."""
     names = list(tool.arguments.model_fields)
-    return (
-        "; ".join(_fault(item, names) for item in error.errors(include_url=False)) + ". Nothing was done; call again."
-    )
+    faults = error.errors(include_url=False)
+    more = f"; and {len(faults) - _MOST} more" if len(faults) > _MOST else ""
+    return "; ".join(_fault(item, names) for item in faults[:_MOST]) + f"{more}. Nothing was done; call again."
 
 
 def _fault(item: Mapping[str, Any], names: list[str]) -> str:
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(item["loc"][-1]), names, n=1)
+        near = difflib.get_close_matches(str(item["loc"][-1])[:_CUT], names, n=1)
         hint = f"the nearest is {near[0]!r}" if near else f"known: {', '.join(names) or 'none'}"
         return f"unknown argument {_cut(place)!r} ({hint})"
     if item["type"] == "missing":

@@ -13,7 +13,8 @@ from typing import Any
 
 from ..sandbox.launch import Launcher
 from ..sandbox.spec import Capabilities, Measurement
-from ..session import baseline_cache, judge, trials
+from ..session import baseline_cache, judge
+from ..session.combined import combine
 from ..session.contract import Program
 from ..session.errors import RepositoryError
 from ..session.opening import prepare
@@ -67,7 +68,7 @@ async def rehearse(project: Project, program: Program, tag: str) -> Rehearsal:
             runs = await _runs(project, opened, home, launcher)
             log = _bytes_of(log_path(home, 0))
             changed = [*(f"{said} the snapshot" for said in snapshot.verify()), *pins.moved()]
-    measurement = trials.combine(runs, program.contract.evaluate.repeats)
+    measurement = combine(runs, program.contract.evaluate.repeats)
     reason = measurement["reason"] or judge.judge_baseline(program.contract, measurement["metrics"]) or ""
     if changed and not reason:
         reason = f"{changed[0]} while it ran"

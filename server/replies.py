@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from ..session.reply import Reply
+from ..session.state import State
 from ..session.untrusted import fenced
 from ..session.view import View
 
@@ -16,7 +17,7 @@ def structured(reply: Reply, view: View) -> dict[str, Any]:
     if view.note:
         facts["note"] = view.note
     facts["journal"] = view.head
-    facts["next"] = _next(reply, facts)
+    facts["next"] = _next(reply, facts, view.maybe_state)
     return facts
 
 
@@ -46,9 +47,17 @@ def _text(reply: Reply) -> str:
     return f"{reply.text}\n{fenced(reply.untrusted)}"
 
 
-def _next(reply: Reply, facts: dict[str, Any]) -> str:
-    pending = facts.get("status") in {"measured", "running"}
-    if not facts["continue"] and not pending:
+def _next(reply: Reply, facts: dict[str, Any], state: State | None) -> str:
+    """A call that would not be refused now, whatever else has happened since the reply was made."""
+    if facts.get("status") in {"measured", "running"}:
+        return reply.next
+    if state is not None and state.running is not None:
+        return f"run_eval goes on waiting for trial {state.running}."
+    if state is not None and (waiting := state.undecided) and waiting.may_keep:
+        same = waiting.blob == state.draft
+        condition = "" if same else ", if the draft is again what it measured"
+        return f"keep accepts trial {waiting.number}{condition}; revert discards it."
+    if not facts["continue"]:
         return f"Stop: {facts['budget']['reason']}. append_result may still add words."
     return reply.next or "run_trial tries one idea."
 

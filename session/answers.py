@@ -8,11 +8,12 @@ from .untrusted import fenced
 from .view import read_log_lines, show_metrics, trial_facts
 
 _LOG_TAIL = 20
+_LOG_CHARS = 8_000
 
 
 def baseline_failed_text(session: Session) -> str:
     """Why nothing can be measured, with the end of the log."""
-    tail = "\n".join(read_log_lines(log_path(session.state_home, 0))[-_LOG_TAIL:])
+    tail = _log_end(session, 0)
     return (
         f"the baseline failed: {session.state.baseline_reason}. The frozen evaluator does not work on the unchanged "
         f"target, so a person must mend it; run_eval tries again.\n{fenced(tail or '(no output)')}"
@@ -36,8 +37,13 @@ def trial_reply(session: Session, trial: Trial) -> Reply:
         f"Trial {trial.number} ({trial.description}): {trial.verdict}. {show_metrics(trial.metrics, session.contract)}"
     )
     text = f"{said.rstrip()}\n{trial.reason}. Took {trial.seconds:.1f} s."
-    tail = read_log_lines(log_path(session.state_home, trial.number))[-_LOG_TAIL:] if trial.failed else []
-    return Reply(text, next=_next(trial), facts=trial_facts(trial, session.contract), untrusted="\n".join(tail))
+    tail = _log_end(session, trial.number) if trial.failed else ""
+    return Reply(text, next=_next(trial), facts=trial_facts(trial, session.contract), untrusted=tail)
+
+
+def _log_end(session: Session, number: int) -> str:
+    """The last lines of a log, however long they are."""
+    return "\n".join(read_log_lines(log_path(session.state_home, number))[-_LOG_TAIL:])[-_LOG_CHARS:]
 
 
 def _next(trial: Trial) -> str:

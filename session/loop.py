@@ -6,7 +6,7 @@ out of patience detaches; a second call attaches; when the server ends, the tria
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -17,19 +17,21 @@ from anyio.abc import TaskGroup
 
 from ..sandbox.errors import RefereeError
 from ..sandbox.launch import Launcher
-from . import rows, trials
+from . import trials
 from .answers import running_reply
 from .opening import open_session
 from .project import Project
 from .reading import read_only
 from .reply import Reply
-from .runner import Job, measure
+from .rows import Words, write_forgotten
+from .runner import Job, concluded, measure, tried
 from .session import Change, Session
 from .steering import take_in
 from .view import View
 
 WAIT_SECONDS = 100.0
 _SHORT = 200
+_MOST_ARGUMENTS = 20  # more than any tool takes
 _T = TypeVar("_T")
 
 
@@ -49,7 +51,8 @@ class Call:
 
     def record(self) -> dict[str, Any]:
         """The call as the journal holds it: long texts by their length alone."""
-        short = {name: _shortened(value) for name, value in self.arguments.items()}
+        few = list(self.arguments.items())[:_MOST_ARGUMENTS]
+        short = {name[:_SHORT]: _shortened(value) for name, value in few}
         return {"tool": self.tool, "arguments": short, "ids": dict(self.ids)}
 
 
@@ -88,6 +91,8 @@ class Loop:
         with anyio.CancelScope(shield=True):
             await self._launcher.aclose()
         if self._session is not None:
+            with suppress(RefereeError, OSError):  # then the next start writes them
+                write_forgotten(self._session)
             self._session.close()
         if self._project is not None:
             self._project.git.close()
@@ -129,12 +134,17 @@ class Loop:
             self._journal(call)
             self._refused(call, fault)
 
+    async def steady(self, shape: Callable[[], _T]) -> _T:
+        """Shape an answer while nothing changes what it tells."""
+        async with self._lock:
+            return shape()
+
     def running(self) -> str:
         """What is going on, in a few words, for a client that shows progress."""
         session = self._session
-        if session is None or session.state.running is None:
+        number = None if session is None else session.state.running
+        if session is None or number is None or (trial := session.state.trials.get(number)) is None:
             return "working"
-        trial = session.state.trials[session.state.running]
         return f"trial {trial.number}: {session.elapsed() - trial.started:.0f} s of at most {trial.limit:.0f} s"
 
     def _found_project(self) -> Project:
@@ -155,8 +165,14 @@ class Loop:
             self._session = await to_thread.run_sync(lambda: open_session(self._found_project(), self._tag))
             self._session.agent = self.agent
         session = self._session
-        await to_thread.run_sync(lambda: take_in(session))
+        await to_thread.run_sync(lambda: self._tidy(session))
         return session
+
+    def _tidy(self, session: Session) -> None:
+        """Take in what a person asked for, and close what a fault left open."""
+        take_in(session)
+        if self._job is None or self._job.done.is_set():
+            trials.abandon(session, "")
 
     # --- the trial -----------------------------------------------------------------------------------------------
 
@@ -166,14 +182,16 @@ class Loop:
             session = await self._opened()
             self._journal(call)
             job = self._job
-            if job is None or job.done.is_set():
-                before = await self._told(call, lambda: trials.measured_before(session))
-                if before is not None:
-                    return before, session
-                job = await self._start(call, session, description, None)
+            if job is None or not job.waits_for(session.state.draft):
+                begun = await self._told(
+                    call, lambda: trials.measured_before(session) or trials.start(session, description)
+                )
+                if isinstance(begun, Reply):
+                    return begun, session
+                job = self._work_on(Job(call.key, description, None), session, begun)
         return await self._wait(call, job, session, wait_seconds), session
 
-    async def run_trial(self, call: Call, change: Change, words: rows.Words, wait_seconds: float) -> tuple[Reply, View]:
+    async def run_trial(self, call: Call, change: Change, words: Words, wait_seconds: float) -> tuple[Reply, View]:
         """Edit, run, decide and write the row; the same call again attaches to the trial that it started."""
         async with self._lock:
             session = await self._opened()
@@ -181,28 +199,13 @@ class Loop:
             job = self._job
             if job is None or job.key != call.key or job.delivered:
                 draft = session.state.draft
-                await self._told(call, lambda: _edit(session, change, words))
-                before = await self._told(call, lambda: _again(session, words))
-                if before is not None:
-                    return before, session
-                job = await self._start(call, session, words.description or "", words, draft)
+                begun = await self._told(call, lambda: tried(session, change, words))
+                if isinstance(begun, Reply):
+                    return begun, session
+                job = self._work_on(Job(call.key, words.description or "", words, draft), session, begun)
         return await self._wait(call, job, session, wait_seconds), session
 
-    async def _start(
-        self, call: Call, session: Session, description: str, words: rows.Words | None, draft: str = ""
-    ) -> Job:
-        def begin() -> trials.Begun:
-            rows.checked_words(description)
-            trials.refuse_unready(session)
-            first = session.state.baseline is None
-            return trials.begin_baseline(session) if first else trials.begin(session, description)
-
-        job = Job(call.key, description, words, draft)
-        try:
-            begun = await self._told(call, begin)
-        except RefereeError:
-            trials.restore(session, draft)
-            raise
+    def _work_on(self, job: Job, session: Session, begun: trials.Begun) -> Job:
         self._job = job
         self._tasks.start_soon(self._perform, job, session, begun)
         return job
@@ -212,52 +215,31 @@ class Loop:
             job.reply = await self._trial(job, session, begun)
         except Exception as fault:  # noqa: BLE001 - handed to the call that waits for this trial, which reports it
             job.fault = fault
-            async with self._lock:
-                await to_thread.run_sync(lambda: trials.abandon(session, job.draft))
+            with suppress(RefereeError, OSError):  # what cannot be closed now is closed by the next call that writes
+                async with self._lock:
+                    await to_thread.run_sync(lambda: trials.abandon(session, job.draft))
         finally:
+            job.left = session.state.draft
             job.done.set()
 
     async def _trial(self, job: Job, session: Session, begun: trials.Begun) -> Reply:
-        settle = job.words is None  # otherwise the decision that follows settles refs and files, once for both
-        reply = await measure(session, self._launcher, self._lock, begun, settle=settle)
-        if begun.number == 0 and session.state.draft != session.target_blob("baseline"):
-            async with self._lock:
-                begun = await to_thread.run_sync(lambda: trials.begin(session, job.description))
-            first, reply = reply, await measure(session, self._launcher, self._lock, begun, settle=settle)
-            reply.text = f"{first.text}\n{reply.text}"
-        words = job.words
-        if words is None or begun.number == 0:
-            return reply
-        trial = session.state.trials[begun.number]
+        runs = await measure(session, self._launcher, self._lock, begun)
         async with self._lock:
-            concluded = await to_thread.run_sync(lambda: rows.conclude(session, trial, words))
-        concluded.untrusted = reply.untrusted
-        return concluded
+            reply, behind = await to_thread.run_sync(lambda: concluded(session, job, begun.number, runs))
+        if behind is None:
+            return reply
+        following = await self._trial(job, session, behind)
+        following.text = f"{reply.text}\n{following.text}"
+        return following
 
     async def _wait(self, call: Call, job: Job, session: Session, wait_seconds: float) -> Reply:
         with anyio.move_on_after(wait_seconds):
             await job.done.wait()
         if not job.done.is_set():
-            return running_reply(session)
+            return await self.steady(lambda: running_reply(session))
         job.delivered = True
         if job.fault is not None:
             async with self._lock:
                 self._refused(call, job.fault)
             raise job.fault
         return job.result()
-
-
-def _edit(session: Session, change: Change, words: rows.Words) -> Reply:
-    rows.check(words)
-    trials.refuse_unready(session)
-    trials.refuse_waiting(session)
-    return session.edit(change, pin=False)
-
-
-def _again(session: Session, words: rows.Words) -> Reply | None:
-    same = session.state.measured_as(session.state.draft)
-    if same is None or session.state.baseline is None:
-        return None
-    reply = rows.conclude(session, same, words)
-    reply.text = f"Measured before as trial {same.number}; nothing was run or charged. {reply.text}"
-    return reply

@@ -17,7 +17,7 @@ from .errors import RefusedError, RepositoryError
 from .files import make_private
 from .holder import Holder
 from .journal import Journal
-from .pins import Pins, differences
+from .pins import Pins
 from .places import PROGRAM, refuse_pointer, state_root
 from .plan import hashed_environment
 from .project import Known, Project, refuse_tag
@@ -27,7 +27,7 @@ from .rows import write_forgotten
 from .session import Ground, Session
 from .snapshot import Snapshot
 from .state import Opened, State, apply, fold
-from .trials import interrupt
+from .trials import complete_baseline, interrupt
 from .watch import Watch
 
 INTEGRITY = "self-reported"
@@ -95,7 +95,7 @@ def _assemble(project: Project, home: Path, holder: Holder, journal: Journal, st
     pins = Pins(tuple(opened.pins))
     ground = Ground(snapshot, pins, watch, Refs(project.git, project.checkout, opened.tag))
     session = Session(project, home, holder, journal, state, ground)
-    session.stale_inputs = differences(opened.pins, pins.take())
+    session.stale_inputs = session.changed_inputs()
     session.report_interference([f"{said} the snapshot; it was rebuilt from git" for said in found])
     if said := results.exclude(project.checkout.common_dir, prefix + opened.results):
         session.report_interference([said])
@@ -107,6 +107,7 @@ def _recover(session: Session) -> None:
     session.ground.refs.expect(session.state)
     if session.state.running is not None:
         interrupt(session, session.state.running, "interrupted: the server ended while it ran")
+    complete_baseline(session)
     write_forgotten(session)
     session.settle(look=True)
 

@@ -16,6 +16,7 @@ from .state import Decision, Trial
 from .view import show_metrics
 
 MAX_WORDS = 300
+MAX_COST_USD = 1_000_000.0  # a trial; sums of what nobody bounds would reach infinity
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +142,10 @@ def checked_cost(cost_usd: float) -> float:
     """A cost in dollars.
 
     Raises:
-        RefusedError: If it is negative or not finite.
+        RefusedError: If it is negative, not finite, or more than any trial costs.
     """
     if not math.isfinite(cost_usd) or cost_usd < 0:
         raise RefusedError(f"cost_usd is {number(cost_usd)}; expected dollars, 0 or more.")
+    if cost_usd > MAX_COST_USD:
+        raise RefusedError(f"cost_usd is {cost_usd:g}; expected dollars, at most {MAX_COST_USD:g} for one trial.")
     return cost_usd

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 import anyio
 from anyio import to_thread
 
-from ..sandbox.errors import SandboxError
+from ..sandbox.errors import RefereeError, SandboxError
 from ..sandbox.launch import Launcher
 from ..sandbox.spec import Measurement
-from . import trials
+from . import rows, trials
+from .baseline_cache import Cached
 from .reply import Reply
 from .rows import Words
-from .session import Session
+from .session import Change, Session
 
 
 @dataclass(slots=True)
@@ -20,7 +21,7 @@ class Job:
 
     `words` are given when the trial is to be decided and described as well, and `draft` is then what the draft was
     before it was edited for this trial. Either `reply` or `fault` is set when
-    `done` is; `delivered` says that some call has returned it.
+    `done` is; `delivered` says that some call has returned it, and `left` is the draft as the trial left it.
     """
 
     key: str
@@ -31,6 +32,14 @@ class Job:
     reply: Reply | None = None
     fault: Exception | None = None
     delivered: bool = False
+    left: str = ""
+
+    def waits_for(self, draft: str) -> bool:
+        """Whether a call that wants this draft measured is one that wants this trial."""
+        if not self.done.is_set():
+            return True
+        untold = not self.delivered and self.left == draft
+        return untold and (self.words is not None or self.fault is not None)  # else the measurement itself is told
 
     def result(self) -> Reply:
         """The reply of a job that ended without a fault."""
@@ -39,13 +48,40 @@ class Job:
         return self.reply
 
 
-async def measure(
-    session: Session, launcher: Launcher, lock: anyio.Lock, begun: trials.Begun, *, settle: bool
-) -> Reply:
-    """Run every repeat of a trial that has begun, and judge it; `settle` as in `trials.finish`.
+Runs = list[Measurement] | Cached
+
+
+def tried(session: Session, change: Change, words: Words) -> Reply | trials.Begun:
+    """Edit the draft and begin its trial; the decision at once, uncharged, if those bytes were measured before.
 
     Raises:
-        RefusedError: If it was the baseline and cannot stand.
+        RefusedError: If no trial may begin, or the change cannot be made; the draft is then as it was.
+    """
+    rows.check(words)
+    trials.refuse_unready(session)
+    trials.refuse_waiting(session)
+    draft = session.state.draft
+    session.edit(change, pin=False)
+    try:
+        return _measured_before(session, words) or trials.start(session, words.description or "")
+    except (RefereeError, OSError):
+        trials.abandon(session, draft)
+        raise
+
+
+def _measured_before(session: Session, words: Words) -> Reply | None:
+    same = session.state.measured_as(session.state.draft)
+    if same is None or session.state.baseline is None:
+        return None
+    reply = rows.conclude(session, same, words)
+    reply.text = f"Measured before as trial {same.number}; nothing was run or charged. {reply.text}"
+    return reply
+
+
+async def measure(session: Session, launcher: Launcher, lock: anyio.Lock, begun: trials.Begun) -> Runs:
+    """Run every repeat of a trial that has begun; a baseline that `referee check` measured is taken instead.
+
+    Raises:
         SandboxError: If the sandbox failed; the trial is then closed as interrupted.
     """
     backend = (await launcher.capabilities(session.contract.sandbox.minimum)).backend
@@ -56,30 +92,58 @@ async def measure(
                 await to_thread.run_sync(lambda: trials.interrupt(session, begun.number, f"interrupted: {reason}"))
 
     if begun.number == 0 and (cached := await to_thread.run_sync(lambda: trials.rehearsed(session, backend))):
-        async with lock:
-            return await to_thread.run_sync(lambda: trials.finish_rehearsed(session, cached))
+        return cached
     try:
-        runs = await _runs(session, launcher, lock, begun)
+        return await _runs(session, launcher, lock, begun)
     except SandboxError as fault:
         await close(str(fault))
         raise
     except anyio.get_cancelled_exc_class():
         await close("the server was stopped while it ran")
         raise
-    async with lock:
-        return await to_thread.run_sync(lambda: trials.finish(session, begun.number, runs, settle=settle))
 
 
 async def _runs(session: Session, launcher: Launcher, lock: anyio.Lock, begun: trials.Begun) -> list[Measurement]:
-    evaluate = session.contract.evaluate
+    repeats = session.contract.evaluate.repeats
     runs: list[Measurement] = []
-    left = begun.seconds
-    while len(runs) < evaluate.repeats and (left > 0 or not runs):
-        seconds = min(evaluate.timeout, left)
+    while len(runs) < repeats:
         async with lock:
+            seconds = trials.seconds_of(session, begun, sum(run.seconds for run in runs))
+            if runs and seconds <= 0:
+                break
             spec = trials.spec_of(session, begun, len(runs), seconds)
         runs.append(await launcher.measure(spec))
-        left -= runs[-1].seconds
         if runs[-1].outcome != "ok":
             break
     return runs
+
+
+def concluded(session: Session, job: Job, number: int, runs: Runs) -> tuple[Reply, trials.Begun | None]:
+    """Judge a trial and, before any other call has its turn, decide it or begin the one behind a baseline.
+
+    Raises:
+        RefusedError: If it was the baseline and cannot stand.
+    """
+    settle = job.words is None  # otherwise the decision that follows settles refs and files, once for both
+    if isinstance(runs, Cached):
+        reply = trials.finish_rehearsed(session, runs)
+    else:
+        reply = trials.finish(session, number, runs, settle=settle)
+    if number == 0:
+        return reply, _behind_baseline(session, job, reply)
+    if job.words is None:
+        return reply, None
+    decided = rows.conclude(session, session.state.trials[number], job.words)
+    decided.untrusted = reply.untrusted
+    return decided, None
+
+
+def _behind_baseline(session: Session, job: Job, reply: Reply) -> trials.Begun | None:
+    if session.state.draft == session.target_blob("baseline"):
+        return None
+    try:
+        return trials.begin(session, job.description)
+    except RefereeError as fault:  # the baseline is measured all the same, so this is no call that did nothing
+        trials.abandon(session, job.draft)
+        reply.text += f"\nThe draft was not measured: {fault}"
+        return None

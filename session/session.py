@@ -16,7 +16,7 @@ from .errors import RefusedError
 from .files import write_whole
 from .holder import Holder
 from .journal import Journal
-from .pins import Pins
+from .pins import Pins, differences
 from .project import Project
 from .refs import Refs
 from .reply import Reply
@@ -110,6 +110,11 @@ class Session(View):
             write_whole(path, data)
         except OSError as fault:
             self.report_interference([f"{path.name} cannot be written in {path.parent.name} ({fault.strerror})"])
+
+    def changed_inputs(self) -> list[str]:
+        """Hash the inputs again, and name those that are not what the session was opened with."""
+        pins = self.state.opened.pins
+        return differences(pins, self.ground.pins.take())
 
     def close(self) -> None:
         """Let go of everything; the session can be opened again by anyone."""
@@ -232,7 +237,7 @@ class Session(View):
             RefusedError: If a trial runs, or there is no such text.
         """
         self.refuse_running()
-        if to != "best" and self.trial(to).failed:
+        if to != "best" and self.trial(to, "best or ").failed:
             raise RefusedError(f"trial {to} crashed. Call revert() for the best, or name a kept or discarded trial.")
         blob = self.target_blob(to)
         closed = self.close_undecided("revert")

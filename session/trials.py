@@ -5,13 +5,14 @@ judged and journaled with its commit before any ref follows. What never returned
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ..sandbox.spec import Measurement, TrialSpec
 from . import baseline_cache, budget, judge
 from .answers import baseline_failed_text, trial_reply
+from .combined import combine
 from .commits import message
 from .errors import RefusedError
 from .plan import log_path, trial_spec
@@ -62,11 +63,32 @@ def restore(session: Session, draft: str) -> None:
 
 
 def abandon(session: Session, draft: str) -> None:
-    """Leave nothing half done after a fault: close the trial that runs; without a baseline undo the edit as well."""
-    if session.state.running is not None:
-        interrupt(session, session.state.running, "interrupted: Referee failed to finish it")
-    if session.state.baseline is None:
-        restore(session, draft)
+    """Leave nothing half done after a fault: close the trial that runs; undo its edit, unless that was measured."""
+    complete_baseline(session)
+    try:
+        if session.state.running is not None:
+            interrupt(session, session.state.running, "interrupted: Referee failed to finish it")
+    finally:
+        if session.state.measured_as(session.state.draft) is None:
+            restore(session, draft)
+
+
+def complete_baseline(session: Session) -> None:
+    """Decide a measured baseline that nothing decided, because the server was killed in between."""
+    baseline = session.state.baseline
+    if baseline is not None and baseline.decision is None:
+        session.decide(baseline, Decision.KEEP, BASELINE)
+
+
+def start(session: Session, description: str) -> Begun:
+    """Charge the next trial: the draft, or before it the baseline.
+
+    Raises:
+        RefusedError: If the words cannot stand, or no trial may begin now.
+    """
+    checked_words(description)
+    refuse_unready(session)
+    return begin_baseline(session) if session.state.baseline is None else begin(session, description)
 
 
 def measured_before(session: Session) -> Reply | None:
@@ -136,6 +158,8 @@ def _begin(session: Session, number: int, blob: str, description: str) -> Begun:
 
 
 def _refuse_changed_ground(session: Session) -> None:
+    if session.stale_inputs:  # a person may have put them back
+        session.stale_inputs = session.changed_inputs()
     if moved := [*session.stale_inputs, *session.ground.pins.moved()]:
         raise RefusedError(
             f"{moved[0]} is not what it was when the session opened, so the numbers could not be compared. "
@@ -144,6 +168,12 @@ def _refuse_changed_ground(session: Session) -> None:
     if found := session.ground.snapshot.verify():
         session.report_interference([f"{said} the snapshot; it was rebuilt from git" for said in found])
         session.ground.snapshot.open()
+
+
+def seconds_of(session: Session, begun: Begun, used: float) -> float:
+    """Wall clock for the next run of a trial whose runs have used that much; time between runs is spent as well."""
+    spent = session.state.spent(budget.now())
+    return min(begun.seconds - used, budget.trial_limit(session.budget, spent, session.contract.evaluate.timeout))
 
 
 def spec_of(session: Session, begun: Begun, run: int, seconds: float) -> TrialSpec:
@@ -160,25 +190,6 @@ def spec_of(session: Session, begun: Begun, run: int, seconds: float) -> TrialSp
         run=run,
         seconds=seconds,
     )
-
-
-def combine(runs: Sequence[Measurement], repeats: int) -> dict[str, Any]:
-    """One measurement from the runs of a trial: the median of each metric, seconds added, the largest memory.
-
-    The first run that is not `ok` decides the outcome; runs that are missing because time ran out make it a timeout.
-    """
-    last = runs[-1]
-    whole = asdict(last)
-    whole["metrics"] = (
-        judge.median_metrics([run.metrics for run in runs]) if last.outcome == "ok" else dict(last.metrics)
-    )
-    whole["seconds"] = sum(run.seconds for run in runs)
-    whole["cpu_seconds"] = sum(run.cpu_seconds for run in runs)
-    whole["peak_memory_bytes"] = max(run.peak_memory_bytes for run in runs)
-    whole["runs"] = [dict(run.metrics) for run in runs]
-    if last.outcome == "ok" and len(runs) < repeats:
-        whole |= {"outcome": "timeout", "reason": f"time ran out after {len(runs)} of {repeats} runs"}
-    return whole
 
 
 def rehearsed(session: Session, backend: str) -> baseline_cache.Cached | None:
@@ -226,7 +237,7 @@ def _finish_baseline(session: Session, trial: Trial, measured: Mapping[str, Any]
         raise RefusedError(baseline_failed_text(session))
     first = judge.Judgement(judge.Verdict.EQUAL, "the baseline", may_keep=True)
     _record_measured(session, trial, measured, first)
-    session.decide(trial, Decision.KEEP, BASELINE)
+    complete_baseline(session)
     session.record("row", {"trial": 0, "description": BASELINE, "worded": False})
     session.settle(look=True)
     return trial_reply(session, trial)

@@ -21,10 +21,11 @@ from .repository import Base
 from .results import columns, number, row
 from .state import State, Trial
 from .untrusted import printable
+from .wording import quoted
 
 MAX_CHARS = 30_000
 MAX_LINES = 2_000
-_LESSONS = 20
+_WORD_CHARS = 200
 
 
 class View:
@@ -91,7 +92,7 @@ class View:
             listing = "\n".join(names)
             return Reply(_cut(listing), facts={"files": len(names)}, next="read_file(path=...) shows one of them.")
         if path not in names:
-            raise RefusedError(f"no readable file {path!r} in the base commit.{_nearest(path, names)}")
+            raise RefusedError(f"no readable file {quoted(path)} in the base commit.{_nearest(path, names)}")
         if path == self.target:
             raise RefusedError(f"{path} is the target, not a frozen file. Call read_target.")
         data = self.project.git.read(self.base.by_path[self.project.checkout.prefix + path].oid)
@@ -118,25 +119,24 @@ class View:
         state = self._state
         if revision == "baseline" or (state is None and revision in {"draft", "best"}):
             return original
-        if state is None:
-            return self.trial(revision).blob
-        if revision == "draft":
+        if state is not None and revision == "draft":
             return state.draft
-        if revision == "best":
+        if state is not None and revision == "best":
             return state.best_trial.blob if state.best_trial else original
-        return self.trial(revision).blob
+        return self.trial(revision, "draft, best, baseline or ").blob
 
-    def trial(self, number: str | int) -> Trial:
-        """A trial by its number.
+    def trial(self, number: str | int, also: str = "") -> Trial:
+        """A trial by its number; `also` are the other words that the caller takes.
 
         Raises:
             RefusedError: If there is no such trial.
         """
         trials = self._state.trials if self._state else {}
-        if not str(number).isdecimal() or int(number) not in trials:
+        found = next((trial for known, trial in trials.items() if str(known) == str(number)), None)
+        if found is None:
             have = f"0 to {max(trials)}" if trials else "none yet"
-            raise RefusedError(f"no trial {number!r}. Expected draft, best, baseline or a trial's number ({have}).")
-        return trials[int(number)]
+            raise RefusedError(f"no trial {quoted(str(number))}. Expected {also}a trial's number ({have}).")
+        return found
 
     def text(self, blob: str) -> str:
         """A version of the target."""
@@ -209,7 +209,7 @@ class View:
         trials = [t.seconds for t in state.trials.values() if t.measured] if state else []
         mean = sum(trials) / len(trials) if trials else 0.0
         known = {"best": state.best_trial, "baseline": state.baseline} if state else {}
-        return {name: summary(trial) for name, trial in known.items() if trial} | {
+        return {name: summary(trial, self.contract) for name, trial in known.items() if trial} | {
             "budget": {
                 "experiments_spent": spent.experiments,
                 "experiments_left": check.left.experiments,
@@ -225,12 +225,12 @@ class View:
         }
 
 
-def summary(trial: Trial) -> dict[str, Any]:
-    """A trial in few words: number, commit, metrics."""
+def summary(trial: Trial, contract: Contract) -> dict[str, Any]:
+    """A trial in few words: number, commit, the contract's metrics."""
     return {
         "trial": trial.number,
         "commit": trial.commit[:7],
-        "metrics": dict(trial.metrics),
+        "metrics": _counted(trial, contract),
         "description": trial.description,
     }
 
@@ -241,10 +241,15 @@ def trial_facts(trial: Trial, contract: Contract) -> dict[str, Any]:
         "trial": trial.number,
         "status": "decided" if trial.decision else "measured",
         "verdict": trial.verdict,
-        "metrics": {name: trial.metrics[name] for name in contract.metrics if name in trial.metrics},
+        "metrics": _counted(trial, contract),
         "reason": trial.reason,
     }
     return facts | ({"decision": str(trial.decision)} if trial.decision else {})
+
+
+def _counted(trial: Trial, contract: Contract) -> dict[str, float]:
+    """Evaluated code may print any other numbers, under names of its own choice."""
+    return {name: trial.metrics[name] for name in contract.metrics if name in trial.metrics}
 
 
 def read_log_lines(path: Path) -> list[str]:
@@ -262,6 +267,8 @@ def show_metrics(metrics: Any, contract: Contract) -> str:
 
 def _page(title: str, text: str, start_line: int, max_lines: int) -> Reply:
     lines = text.splitlines(keepends=True)
+    if start_line > max(1, len(lines)):
+        raise RefusedError(f"start_line is past the end: {title} has {len(lines)} lines.")
     part = lines[start_line - 1 : start_line - 1 + max_lines]
     shown, size = 0, 0
     while shown < len(part) and size + len(part[shown]) <= MAX_CHARS:
@@ -286,5 +293,5 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _nearest(word: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(word, names, n=1)
+    near = difflib.get_close_matches(word[:_WORD_CHARS], names, n=1)
     return f" Did you mean {near[0]!r}?" if near else " read_file without a path lists them."

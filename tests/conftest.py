@@ -1,7 +1,6 @@
 """What every test gets: a home and a state folder of its own, real repositories, and clients of a real server."""
 
 import os
-import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,17 +12,10 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp_types import TextContent
 from referee.server.app import build
-from referee.session.places import find_checkout
 
-PROGRAM = """\
----
-target: run.sh
-evaluate: {command: sh run.sh, timeout: 20s}
-metrics: {loss: minimize}
----
-Make the loss small.
-"""
-TARGET = "echo loss: 3\n# a comment\n"
+from tests.finished import Finished, copy
+from tests.projects import PROGRAM, TARGET, git
+from tests.sessions import home_of
 
 
 @pytest.fixture(autouse=True)
@@ -33,15 +25,6 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("REFEREE_STATE_DIR", str(home / "state"))
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Run git as a person with no configuration would."""
-    identity = ["-c", "user.name=Person", "-c", "user.email=person@example.org", "-c", "init.defaultBranch=main"]
-    done = subprocess.run(
-        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True, encoding="utf-8"
-    )
-    return done.stdout.strip()
 
 
 @pytest.fixture(name="git")
@@ -84,15 +67,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
-def home_of() -> Callable[[Path], Path]:
+@pytest.fixture(name="home_of")
+def _home_of() -> Callable[[Path], Path]:
     """The state folder of the one session of a project."""
+    return home_of
 
-    def home(folder: Path) -> Path:
-        (pointer,) = find_checkout(folder).pointers().iterdir()
-        return Path(pointer.read_text(encoding="utf-8").strip())
 
-    return home
+@pytest.fixture
+def done(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A finished session of its own."""
+    return copy(tmp_path_factory, tmp_path)
 
 
 class Agent:

@@ -18,7 +18,7 @@ from referee.session.rows import Words
 from referee.session.session import Change, Session
 from referee.session.verify import Verified, find, verify
 
-from tests.conftest import PROGRAM, git
+from tests.projects import PROGRAM, git
 
 TAG = "mar8"
 TRIALS = [  # what it prints, and what comes of it
@@ -76,6 +76,10 @@ class Finished:
         lines = (json.dumps(record, separators=(",", ":")) + "\n" for record in records)
         self.journal.write_text("".join(lines), encoding="ascii")
         (self.home / "head").write_text(f"{len(records):012d} {prev}\n", encoding="ascii")
+
+    def limit(self, **limits: Any) -> None:
+        """Change limits of the budget that the session was opened with."""
+        self.forge(lambda records: records[0]["data"]["budget"].update(limits))
 
     def cut(self, line: int) -> None:
         """Make this line the last one, as if the session had not gone on: records, head and refs."""

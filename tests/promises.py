@@ -30,7 +30,7 @@ PROMISES = {
             "session/test_hostile_repository.py::test_a_whole_session_springs_no_trap_and_measures_with_the_true_judge",
             "session/test_interference.py::test_the_judge_of_the_checkout_may_be_edited_meanwhile",
             "session/test_interference.py::test_a_target_replaced_by_a_link_is_neither_read_nor_written_through",
-            "session/test_interference.py::test_a_snapshot_that_is_changed_while_a_trial_runs_makes_it_a_crash_and_is_mended",
+            "session/test_interference_snapshot.py::test_a_snapshot_that_is_changed_while_a_trial_runs_makes_it_a_crash_and_is_mended",
             "server/test_measuring.py::test_declared_inputs_are_seen_and_a_change_refuses_the_next_run_by_name",
         ),
     ),
@@ -83,15 +83,15 @@ PROMISES = {
         (
             "server/test_kill.py::test_a_server_killed_at_any_point_of_a_trial_loses_nothing",
             "sandbox/test_death.py::test_a_server_killed_with_9_leaves_no_process_and_no_folder",
-            "server/test_state_machine.py::test_a_server_that_ends_in_a_trial_closes_it_as_interrupted_and_it_may_run_again",
+            "server/test_running_trial.py::test_a_server_that_ends_in_a_trial_closes_it_as_interrupted_and_it_may_run_again",
         ),
     ),
     "hard budget": Promise(
         "No call sequence gets one trial or second more than the budget allows.",
         (
-            "server/test_state_machine.py::test_a_used_up_budget_refuses_edits_and_runs_and_lets_the_rest_finish",
-            "server/test_state_machine.py::test_dollars_end_the_session_when_the_first_report_reaches_the_limit",
-            "server/test_state_machine.py::test_crashes_in_a_row_end_the_session",
+            "server/test_spent_budget.py::test_a_used_up_budget_refuses_edits_and_runs_and_lets_the_rest_finish",
+            "server/test_spent_budget.py::test_dollars_end_the_session_when_the_first_report_reaches_the_limit",
+            "server/test_spent_budget.py::test_crashes_in_a_row_end_the_session",
             "server/test_measuring.py::test_the_wall_clock_budget_cuts_the_trial_that_would_outlast_it",
         ),
     ),
@@ -101,8 +101,8 @@ PROMISES = {
         (
             "session/test_person_is_untouched.py::test_nothing_of_the_person_differs_after_a_session",
             "session/test_hostile_repository.py::test_a_whole_session_springs_no_trap_and_measures_with_the_true_judge",
-            "session/test_interference.py::test_results_replaced_by_a_link_leave_its_target_untouched",
-            "session/test_interference.py::test_a_branch_that_became_a_symbolic_ref_does_not_move_the_persons_branch",
+            "session/test_interference_results.py::test_results_replaced_by_a_link_leave_its_target_untouched",
+            "session/test_interference_refs.py::test_a_branch_that_became_a_symbolic_ref_does_not_move_the_persons_branch",
         ),
     ),
     "honest about itself": Promise(

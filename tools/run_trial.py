@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ..session.errors import RefusedError
 from ..session.loop import WAIT_SECONDS, Call, Loop
 from ..session.rows import Words
 from .base import Answer, Arguments, Tool
@@ -31,7 +32,11 @@ class RunTrial(Arguments):
 async def run(loop: Loop, call: Call, given: RunTrial) -> Answer:
     """Try one idea."""
     words = Words(given.description, given.lesson, given.cost_usd)
-    change = change_of(given.edits, given.content, offers="edits, content")
+    try:
+        change = change_of(given.edits, given.content, offers="edits, content")
+    except RefusedError as fault:
+        await loop.refuse(call, fault)
+        raise
     return await loop.run_trial(call, change, words, given.wait_seconds)
 
 

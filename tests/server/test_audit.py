@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -11,17 +10,11 @@ import pytest
 from referee.server.cli import main
 from referee.server.commands.screen import cells
 
-from tests.conftest import git
-from tests.finished import TAG, Finished, copy
+from tests.finished import TAG, Finished
+from tests.projects import git
 
 Connect = Callable[..., AbstractAsyncContextManager[Any]]
 Audit = Callable[..., str]
-
-
-@pytest.fixture
-def done(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A finished session of its own."""
-    return copy(tmp_path_factory, tmp_path)
 
 
 @pytest.fixture

@@ -8,15 +8,11 @@ from typing import Any
 
 import pytest
 from mcp import MCPError
-from referee.session import journal
 from referee.session.places import find_checkout
 
+from tests.sessions import records
+
 pytestmark = pytest.mark.anyio  # the one synchronous test is left alone by it
-
-
-def _records(project: Path) -> list[journal.Record]:
-    pointer = next(find_checkout(project).pointers().iterdir())
-    return list(journal.load(Path(pointer.read_text(encoding="utf-8").strip()) / "journal.jsonl").records)
 
 
 @pytest.mark.parametrize(
@@ -82,8 +78,8 @@ async def test_every_changing_call_and_every_refusal_stands_in_the_journal(conne
         await agent.refused("keep")
         await agent.refused("keep", nonsense=1)
         await agent("read_target")
-    calls = [record.data["tool"] for record in _records(project) if record.kind == "call"]
-    refusals = [record.data["error"] for record in _records(project) if record.kind == "refused"]
+    calls = [record.data["tool"] for record in records(project) if record.kind == "call"]
+    refusals = [record.data["error"] for record in records(project) if record.kind == "refused"]
     assert calls == ["run_eval", "edit_target", "keep", "keep", "read_target"]
     assert "has not been measured" in refusals[0]
     assert "unknown argument 'nonsense'" in refusals[1]
@@ -172,5 +168,5 @@ def test_standard_output_carries_the_protocol_alone(project: Path) -> None:
         while not answers or answers[-1].get("id") != 2:
             answers.append(json.loads(server.stdout.readline()))
         server.stdin.close()
-        assert server.wait(timeout=20) == 0
+        assert server.wait(timeout=60) == 0
     assert answers[-1]["result"]["structuredContent"]["decision"] == "keep"

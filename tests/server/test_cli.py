@@ -1,40 +1,34 @@
 """The command line as a whole: its table, its help, its exit codes."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from referee.server import cli
 
-
-def _run(*words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "referee", *words], capture_output=True, text=True, encoding="utf-8", check=False
-    )
+from tests.sessions import referee
 
 
 def test_an_unknown_command_names_the_nearest_one_and_is_a_usage_fault() -> None:
-    done = _run("chek")
+    done = referee("chek")
     assert done.returncode == 2
     assert done.stderr == "referee: unknown command 'chek'. Did you mean 'check'?\n"
 
 
 def test_no_command_prints_the_list_and_is_a_usage_fault() -> None:
-    done = _run()
+    done = referee()
     assert done.returncode == 2
     assert all(name in done.stdout for name in cli.COMMANDS)
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_every_command_explains_itself(name: str) -> None:
-    done = _run(name, "--help")
+    done = referee(name, "--help")
     assert done.returncode == 0
     assert "--repo" in done.stdout or name == "demo"
 
 
 def test_a_known_fault_is_one_message_and_no_traceback(tmp_path: Path) -> None:
-    done = _run("status", "--repo", str(tmp_path))
+    done = referee("status", "--repo", str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.startswith("referee: ")
     assert "Traceback" not in done.stderr

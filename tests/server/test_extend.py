@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -13,13 +12,7 @@ from referee.server.cli import main
 from referee.session.journal import load
 from referee.session.state import State, fold
 
-from tests.finished import Finished, copy, found
-
-
-@pytest.fixture
-def done(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A finished session of its own."""
-    return copy(tmp_path_factory, tmp_path)
+from tests.finished import Finished, found
 
 
 def _state(done: Finished) -> State:
@@ -30,10 +23,6 @@ def _state(done: Finished) -> State:
 
 def _extensions(done: Finished) -> list[dict[str, Any]]:
     return [record["data"] for record in done.records if record["kind"] == "extended"]
-
-
-def _limit(done: Finished, **limits: Any) -> None:
-    done.forge(lambda records: records[0]["data"]["budget"].update(limits))
 
 
 def _extend(done: Finished, *flags: str) -> int:
@@ -52,7 +41,7 @@ def test_a_free_session_is_extended_at_once(done: Finished, capsys: pytest.Captu
 
 
 def test_an_exhausted_session_goes_on_after_it(done: Finished, capsys: pytest.CaptureFixture[str]) -> None:
-    _limit(done, max_experiments=5)
+    done.limit(max_experiments=5)
     assert main(["status", "--repo", str(done.repo)]) == 4
     assert _extend(done, "--experiments", "1") == 0
     assert "Still used up" not in capsys.readouterr().out
@@ -63,7 +52,7 @@ def test_hours_that_do_not_reach_until_now_are_said_to_be_too_few(
     done: Finished, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Real time goes on after the last trial: an hour more is not enough the morning after."""
-    _limit(done, max_wall_clock_hours=1e-6)
+    done.limit(max_wall_clock_hours=1e-6)
     assert _extend(done, "--hours", "1e-7") == 0
     out = capsys.readouterr().out
     assert "Still used up: " in out
@@ -137,7 +126,7 @@ async def test_a_held_session_is_extended_by_its_server_exactly_once(
     done: Finished, connect_stdio: Connect, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Also where the message is left behind, as by a server that was killed between journal and removal."""
-    _limit(done, max_experiments=5)
+    done.limit(max_experiments=5)
     inbox, kept = done.home / "inbox", done.home / "kept"
     async with connect_stdio(done.repo) as agent:
         await agent("revert")

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import psutil
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
-from referee.session import journal
-from referee.session.places import find_checkout
 from referee.session.state import State, fold
+
+from tests.sessions import records, running
 
 pytestmark = pytest.mark.anyio
 
@@ -46,18 +45,14 @@ async def _die_in_a_trial(project: Path, point: str, content: str) -> None:
 
 
 def _state(project: Path) -> State:
-    pointer = next(find_checkout(project).pointers().iterdir())
-    state = fold(journal.load(Path(pointer.read_text(encoding="utf-8").strip()) / "journal.jsonl").records)
+    state = fold(records(project))
     assert state is not None
     return state
 
 
 async def _nobody_runs(token: str) -> None:
-    def alive() -> list[psutil.Process]:
-        return [p for p in psutil.process_iter(["cmdline"]) if token in " ".join(p.info["cmdline"] or ())]
-
-    with anyio.fail_after(10):
-        while alive():
+    with anyio.fail_after(60):
+        while running(token):
             await anyio.lowlevel.checkpoint()
 
 

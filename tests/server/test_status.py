@@ -14,15 +14,9 @@ from referee.session.loop import Call, Loop
 from referee.session.session import Change
 
 from tests.conftest import MakeProject
-from tests.finished import TAG, Finished, copy
+from tests.finished import TAG, Finished
 
 EXHAUSTED = 4
-
-
-@pytest.fixture
-def done(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A finished session of its own."""
-    return copy(tmp_path_factory, tmp_path)
 
 
 @pytest.fixture
@@ -34,10 +28,6 @@ def status(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
         return capsys.readouterr().out
 
     return run
-
-
-def _limit(done: Finished, **limits: Any) -> None:
-    done.forge(lambda records: records[0]["data"]["budget"].update(limits))
 
 
 def test_it_says_where_the_session_stands(done: Finished, status: Callable[..., str]) -> None:
@@ -120,13 +110,13 @@ def test_the_same_as_data(done: Finished, status: Callable[..., str]) -> None:
 
 
 def test_an_exhausted_budget_is_an_exit_code_of_its_own(done: Finished, status: Callable[..., str]) -> None:
-    _limit(done, max_experiments=5)
+    done.limit(max_experiments=5)
     assert "used up: 5 of 5 experiments" in status(done.repo, code=EXHAUSTED)
     assert json.loads(status(done.repo, "--json", code=EXHAUSTED))["continue"] is False
 
 
 def test_one_experiment_left_is_not_exhausted(done: Finished, status: Callable[..., str]) -> None:
-    _limit(done, max_experiments=6)
+    done.limit(max_experiments=6)
     assert "used up" not in status(done.repo)
 
 

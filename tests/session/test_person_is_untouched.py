@@ -8,16 +8,12 @@ from typing import Any
 import anyio
 import pytest
 
+from tests.projects import JUDGED
+from tests.session.conftest import JUDGED_FILES
+
 pytestmark = pytest.mark.anyio
 
 Git = Callable[..., str]
-PROGRAM = """\
----
-target: run.sh
-evaluate: {command: sh judge.sh, timeout: 20s}
-metrics: {loss: minimize}
----
-"""
 OURS = ("refs/heads/referee", "refs/referee", "objects", "referee-sessions", "info/exclude")
 
 
@@ -25,7 +21,7 @@ OURS = ("refs/heads/referee", "refs/referee", "objects", "referee-sessions", "in
 def busy(make_project: Callable[..., Path], git: Git) -> Path:
     """A person in the middle of everything: staged, unstaged, untracked, ignored, stashed, tagged, odd modes."""
     project = make_project(
-        {"program.md": PROGRAM, "judge.sh": "sh run.sh\n", "notes.md": "1\n", "src/a.py": "a\n", ".gitignore": "*.o\n"}
+        {"program.md": JUDGED, "judge.sh": "sh run.sh\n", "notes.md": "1\n", "src/a.py": "a\n", ".gitignore": "*.o\n"}
     )
     git(project, "branch", "idea")
     git(project, "tag", "-a", "v1", "-m", "one")
@@ -94,7 +90,7 @@ async def test_what_git_status_says_is_the_same_before_and_after(connect: Any, b
 async def test_a_clean_checkout_stays_clean_while_the_session_runs_and_after_it(
     connect: Any, make_project: Callable[..., Path], git: Git
 ) -> None:
-    project = make_project({"program.md": PROGRAM, "judge.sh": "sh run.sh\n"})
+    project = make_project(JUDGED_FILES)
     async with connect(project, "mar8") as agent:
         await agent("edit_target", content="echo loss: 2\n")
         await agent("run_eval", description="better")
@@ -105,7 +101,7 @@ async def test_a_clean_checkout_stays_clean_while_the_session_runs_and_after_it(
 async def test_the_night_is_adopted_by_a_fast_forward(
     connect: Any, make_project: Callable[..., Path], git: Git
 ) -> None:
-    project = make_project({"program.md": PROGRAM, "judge.sh": "sh run.sh\n"})
+    project = make_project(JUDGED_FILES)
     base = git(project, "rev-parse", "HEAD")
     await whole_session(connect, project)
     git(project, "merge", "--ff-only", "--quiet", "referee/mar8")
@@ -125,7 +121,7 @@ async def test_the_fast_forward_also_works_beside_uncommitted_work(connect: Any,
 async def test_an_executable_target_stays_executable_in_every_kept_commit(
     connect: Any, make_project: Callable[..., Path], git: Git
 ) -> None:
-    project = make_project({"program.md": PROGRAM, "judge.sh": "sh run.sh\n"})
+    project = make_project(JUDGED_FILES)
     (project / "run.sh").chmod(0o755)
     git(project, "commit", "-qam", "executable")
     await whole_session(connect, project)
@@ -143,20 +139,20 @@ async def test_the_repository_is_sound_by_gits_strictest_check(connect: Any, bus
 async def test_every_trial_stays_reachable_after_the_person_collects_garbage(
     connect: Any, make_project: Callable[..., Path], git: Git
 ) -> None:
-    project = make_project({"program.md": PROGRAM, "judge.sh": "sh run.sh\n"})
+    project = make_project(JUDGED_FILES)
     await whole_session(connect, project)
     git(project, "reflog", "expire", "--expire=now", "--all")
     git(project, "gc", "-q", "--prune=now")
     async with connect(project, "mar8") as agent:
-        for number in range(6):
-            await agent("read_target", revision=str(number))
+        texts = [(await agent("read_target", revision=str(number)))["text"] for number in range(6)]
         await agent("run_trial", description="after", content="echo loss: 0.1\n")
+    assert ["loss: 3" in texts[0], "loss: 9" in texts[2], "exit 3" in texts[3]] == [True] * 3
 
 
 async def test_a_session_in_one_worktree_leaves_the_other_alone(
     connect: Any, make_project: Callable[..., Path], git: Git, tmp_path: Path
 ) -> None:
-    project = make_project({"program.md": PROGRAM, "judge.sh": "sh run.sh\n"})
+    project = make_project(JUDGED_FILES)
     git(project, "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
     (tmp_path / "side/mine.txt").write_text("mine\n", encoding="utf-8")
     before = kept(project)

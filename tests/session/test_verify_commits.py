@@ -3,20 +3,12 @@
 import json
 import re
 import zlib
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import git
-from tests.finished import TAG, Finished, copy, found
-
-
-@pytest.fixture
-def done(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A finished session of its own."""
-    return copy(tmp_path_factory, tmp_path)
-
+from tests.finished import TAG, Finished, found
+from tests.projects import git, loose
 
 # --- commits ---------------------------------------------------------------------------------------------------------
 
@@ -98,19 +90,15 @@ def test_a_commit_with_another_parent_is_named(done: Finished) -> None:
     assert any("trial 5" in text and f"the best of then was {done.commit(4)}" in text for text in said)
 
 
-def _loose(done: Finished, oid: str) -> Path:
-    return done.repo / ".git" / "objects" / oid[:2] / oid[2:]
-
-
 @pytest.mark.parametrize("what", ["", "^{tree}", ":run.sh"], ids=["commit", "tree", "blob"])
 def test_a_missing_object_is_named_with_its_trial(done: Finished, what: str) -> None:
-    _loose(done, git(done.repo, "rev-parse", done.commit(2) + what)).unlink()
+    loose(done.repo, git(done.repo, "rev-parse", done.commit(2) + what)).unlink()
     assert any(text.startswith("trial 2: ") and "missing" in text for text in found(done.verified())["commits"])
 
 
 def test_an_object_whose_bytes_were_replaced_in_the_store_is_named(done: Finished) -> None:
     blob = git(done.repo, "rev-parse", done.commit(2) + ":run.sh")
-    place = _loose(done, blob)
+    place = loose(done.repo, blob)
     place.chmod(0o644)
     place.write_bytes(zlib.compress(b"blob 6\0forged"))
     assert any("trial 2: " in text and "damaged" in text for text in found(done.verified())["commits"])

@@ -1,0 +1,130 @@
+"""Two that open at once, openings that break off, bases that were collected: the next opening puts it right."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from referee.sandbox.errors import RefereeError
+from referee.session import opening
+from referee.session.errors import JournalError, RepositoryError
+from referee.session.holder import Holder
+from referee.session.places import find_checkout
+
+PersonsGit = Callable[..., str]
+
+
+Make = Callable[..., Path]
+
+
+def test_a_second_process_is_told_who_holds_the_session(opened: Any, project: Path) -> None:
+    with opened(project), pytest.raises(JournalError, match=f"held by pid {os.getpid()}"), opened(project):
+        pass
+
+
+def test_two_servers_that_open_the_same_new_tag_share_one_opening_record(
+    opened: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second found no session, and gets the lock after the first has opened, worked and left."""
+    first_done = False
+    take = Holder.take
+
+    def late(self: Holder) -> None:
+        nonlocal first_done
+        if not first_done:
+            first_done = True
+            with opened(project) as first:
+                first.record("call", {"tool": "of the first"})
+        take(self)
+
+    monkeypatch.setattr(Holder, "take", late)
+    with pytest.raises(RepositoryError, match="opened by another process just now"), opened(project):
+        pass
+    with opened(project) as second:
+        kinds = [record.kind for record in second.journal.records]
+    assert kinds.count("opened") == 1
+    assert kinds.count("resumed") == 1
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["Journal", "results.exclude", "Snapshot.open", "Watch.start", "Refs.settle", "Session.publish", "Session.settle"],
+)
+def test_an_opening_that_breaks_off_at_any_step_is_finished_by_the_next(
+    opened: Any, project: Path, git: PersonsGit, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    owner, _, name = step.rpartition(".")
+    holder: Any = getattr(opening, owner) if owner else opening
+    with monkeypatch.context() as patch:
+        patch.setattr(holder, name, broken)
+        with pytest.raises(Killed), opened(project):
+            pass
+    with opened(project) as session:
+        records = session.journal.records
+        assert session.ground.snapshot.verify() == []
+        assert [record.kind for record in records].count("opened") == 1
+        assert [record.data for record in records if record.kind == "interference"] == []
+        assert git(project, "rev-parse", "referee/mar8") == session.state.opened.base
+        assert git(project, "status", "--porcelain") == ""
+    with opened(project):
+        pass
+
+
+def test_a_journal_whose_first_line_was_torn_is_opened_anew(opened: Any, project: Path) -> None:
+    home = find_checkout(project).state_home() / "mar8"
+    home.mkdir(parents=True)
+    (home / "journal.jsonl").write_bytes(b'{"seq":1,"ti')
+    with opened(project):
+        pass
+    with opened(project) as again:
+        assert [record.kind for record in again.journal.records][:2] == ["opened", "resumed"]
+
+
+def test_a_resume_that_fails_lets_the_session_go(opened: Any, project: Path) -> None:
+    with opened(project):
+        pass
+    lock = project / ".git/refs/referee/mar8/best.lock"
+    (project / ".git/refs/referee/mar8/best").unlink()
+    lock.touch()
+    faults: list[RefereeError] = []
+    for _ in range(2):
+        with pytest.raises(RepositoryError, match=r"best\.lock") as fault, opened(project):
+            pass
+        faults.append(fault.value)  # kept, with its frames, as a server's log might
+    lock.unlink()
+    with opened(project) as session:
+        assert session.state.opened.tag == "mar8"
+
+
+def forget_main(project: Path, git: PersonsGit) -> None:
+    """Leave the base commit to the garbage collection of the person's git."""
+    git(project, "checkout", "-q", "--orphan", "fresh")
+    git(project, "commit", "-qm", "fresh")
+    git(project, "branch", "-D", "main")
+    git(project, "reflog", "expire", "--expire=now", "--all")
+    git(project, "gc", "-q", "--prune=now")
+
+
+def test_a_base_commit_that_was_collected_is_named(opened: Any, project: Path, git: PersonsGit) -> None:
+    with opened(project) as session:
+        base = session.state.opened.base
+    for ref in git(project, "for-each-ref", "--format=%(refname)", "refs/referee", "refs/heads/referee").split():
+        git(project, "update-ref", "-d", ref)
+    forget_main(project, git)
+    with pytest.raises(RepositoryError, match=f"commit {base[:7]}.*missing"), opened(project):
+        pass
+
+
+def test_the_base_is_safe_from_the_persons_garbage_collection(opened: Any, project: Path, git: PersonsGit) -> None:
+    with opened(project):
+        pass
+    forget_main(project, git)
+    with opened(project) as session:
+        assert session.text(session.state.draft).startswith("echo loss: 3")
