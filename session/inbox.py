@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .files import write_whole
+from .shapes import is_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,15 @@ def waiting(folder: Path) -> list[tuple[Path, Message]]:
     found: list[tuple[float, Path, Message]] = []
     for path in folder.glob("*.json") if folder.is_dir() else ():
         try:
-            fields = json.loads(path.read_bytes())
-            found.append((path.stat().st_mtime, path, Message(fields["id"], fields["kind"], fields["data"])))
+            message = _message(json.loads(path.read_bytes()))
+            found.append((path.stat().st_mtime, path, message))
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return [(path, message) for _, path, message in sorted(found, key=lambda item: (item[0], item[1].name))]
+
+
+def _message(fields: Any) -> Message:
+    name, kind, data = fields["id"], fields["kind"], fields["data"]
+    if not (isinstance(name, str) and isinstance(kind, str) and is_table(data)):
+        raise ValueError("not a message")
+    return Message(name, kind, data)

@@ -20,6 +20,7 @@ from .state import State, Trial
 
 _MEMORY = "memory_gb"
 _GIB = 1024**3
+_WIDE = 1e15  # from here on repr is shorter, and as exact
 _EXCLUDE_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -32,7 +33,7 @@ def columns(contract: Contract) -> list[str]:
 def number(value: float) -> str:
     """Six decimals, or as many digits as it takes to read back the same value."""
     text = f"{value:.6f}"
-    return text if float(text) == value else repr(value)
+    return text if float(text) == value and abs(value) < _WIDE else repr(value)
 
 
 def memory_gb(trial: Trial) -> float:

@@ -1,10 +1,12 @@
 """A budget that is used up ends the session and lets the rest finish."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from referee.session import budget
 
 from tests.projects import program
 from tests.server.moves import BETTER, WORSE, measured
@@ -61,3 +63,18 @@ async def test_dollars_end_the_session_when_the_first_report_reaches_the_limit(
         last = await agent("run_trial", description="dear", content=BETTER, cost_usd=1.0)
     assert last["continue"] is False
     assert "$1.50 of $1.5" in last["budget"]["reason"]
+
+
+async def test_what_was_measured_may_be_put_back_and_kept_after_time_ran_out(
+    connect: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = budget.now
+    async with connect(project) as agent:
+        await measured(agent, BETTER)
+        await agent("edit_target", content=WORSE)
+        monkeypatch.setattr(budget, "now", lambda: replace(real(), uptime=real().uptime + 9 * 3600))
+        other = await agent.refused("edit_target", content="echo loss: 1\n")
+        await agent("edit_target", content=BETTER)
+        kept = await agent("keep")
+    assert "the budget is used up" in other
+    assert kept["decision"] == "keep"
