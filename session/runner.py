@@ -73,8 +73,11 @@ def _measured_before(session: Session, words: Words) -> Reply | None:
     same = session.state.measured_as(session.state.draft)
     if same is None or session.state.baseline is None:
         return None
+    unsaid = same.decision is not None and (words.lesson is not None or words.cost_usd is not None)
     reply = rows.conclude(session, same, words)
     reply.text = f"Measured before as trial {same.number}; nothing was run or charged. {reply.text}"
+    if unsaid:
+        reply.text += " Its row was written before: the lesson and cost of this call are not recorded."
     return reply
 
 

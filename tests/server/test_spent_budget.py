@@ -78,3 +78,11 @@ async def test_what_was_measured_may_be_put_back_and_kept_after_time_ran_out(
         kept = await agent("keep")
     assert "the budget is used up" in other
     assert kept["decision"] == "keep"
+
+
+async def test_words_for_bytes_that_were_measured_before_are_said_to_be_lost(connect: Any, project: Path) -> None:
+    async with connect(project) as agent:
+        await agent("run_trial", description="worse", content=WORSE)
+        again = await agent("run_trial", description="worse again", content=WORSE, cost_usd=0.5)
+    assert "the lesson and cost of this call are not recorded" in again["text"]
+    assert again["budget"]["cost_usd_spent"] == 0
