@@ -8,7 +8,7 @@ demo: .venv/installed
 	$(BIN)/referee demo
 
 test: .venv/dev
-	$(BIN)/pytest -n auto -m "not slow"
+	$(BIN)/pytest -n auto -m "not slow and not attack"
 
 test-slow: .venv/dev
 	$(BIN)/pytest -n auto -m slow

@@ -19,6 +19,7 @@ from referee.sandbox.launch import Launcher
 from referee.sandbox.spec import Level, Limits, TrialSpec
 
 ROUNDS = 50
+PAUSE = 0.15
 
 
 def specification(base: Path, argv: tuple[str, ...], readable: tuple[str, ...]) -> TrialSpec:
@@ -52,29 +53,40 @@ def plain(spec: TrialSpec) -> float:
     return time.perf_counter() - started
 
 
-async def confined(launcher: Launcher, spec: TrialSpec, key: str) -> float:
+async def confined(launcher: Launcher, spec: TrialSpec, key: str, following: TrialSpec | None = None) -> float:
     """Return the seconds of a whole trial, from the call to the removal of its folder."""
     started = time.perf_counter()
-    run = await launcher.run(spec, key)
+    run = await launcher.run(spec, key, following=following)
     if run.outcome != "ok":
         raise SystemExit(f"{key}: {run.reason}")
     return time.perf_counter() - started
 
 
-async def compare(launcher: Launcher, name: str, spec: TrialSpec, keys: list[str], rounds: int) -> None:
-    """Measure one command and print its table."""
-    times: dict[str, list[float]] = {key: [] for key in ["plain", *keys]}
+async def compare(name: str, spec: TrialSpec, keys: list[str], rounds: int) -> None:
+    """Measure one command in every backend: the first trial of a session, and those after it."""
     for key in keys:
-        await confined(launcher, spec, key)
-    for _ in range(rounds):
-        times["plain"].append(plain(spec))
-        for key in keys:
-            times[key].append(await confined(launcher, spec, key))
-    base = statistics.median(times["plain"])
-    print(f"{name}: plain {base * 1000:.1f} ms")
-    for key in keys:
-        median = statistics.median(times[key])
-        print(f"  {key:26} +{(median - base) * 1000:6.1f} ms   x{median / base:.2f}")
+        fresh: list[float] = []
+        after: list[float] = []
+        base: list[float] = []
+        async with Launcher() as first, Launcher() as later:
+            await confined(first, spec, key)
+            await confined(later, spec, key, spec)
+            for _ in range(rounds):
+                # The next world is built in this time; an agent thinks for longer.
+                await anyio.sleep(PAUSE)
+                base.append(plain(spec))
+                after.append(await confined(later, spec, key, spec))
+                await anyio.sleep(PAUSE)
+                fresh.append(await confined(first, spec, key))
+        print(
+            f"{name}, {key}: plain {statistics.median(base) * 1000:.1f} ms; {_added('fresh', fresh, base)}; "
+            f"{_added('prepared', after, base)}"
+        )
+
+
+def _added(name: str, times: list[float], base: list[float]) -> str:
+    median, plain_median = statistics.median(times), statistics.median(base)
+    return f"{name} +{(median - plain_median) * 1000:.1f} ms (x{median / plain_median:.2f})"
 
 
 async def main(rounds: int) -> None:
@@ -88,10 +100,9 @@ async def main(rounds: int) -> None:
     with tempfile.TemporaryDirectory(prefix="referee-benchmark-") as folder:
         base = Path(folder)
         os.chmod(base, 0o755)  # noqa: S103 - trials of other users must get in
-        commands = {"/bin/true": ("/bin/true",), "python -c pass": (python, "-I", "-c", "pass")}
-        async with Launcher() as launcher:
-            for name, argv in commands.items():
-                await compare(launcher, name, specification(base, argv, readable), keys, rounds)
+        commands = {"/bin/true": ("/bin/true",), "python3 -c pass": (python, "-c", "pass")}
+        for name, argv in commands.items():
+            await compare(name, specification(base, argv, readable), keys, rounds)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from . import kernel, overlay, seccomp, view
+from . import caches, gpu, kernel, overlay, seccomp, view
 from .errors import SandboxError
 from .scratch import Folder
 from .spec import TrialSpec
@@ -65,21 +65,31 @@ def _build(spec: TrialSpec, folder: Folder, *, nested: bool) -> World:
     except OSError as error:
         raise SandboxError(f"no private mounts: {error}") from error
     project = overlay.mount(spec, folder)
+    own_caches = caches.mount(spec, folder, project)
+    shared = overlay.shared_memory(spec, folder)
     status_out, status_in = os.pipe()
+    gate = os.pipe()
     options = [*_NAMESPACES, *_privileges(folder, nested=nested), *([] if spec.network else ["--unshare-net"])]
-    options += view.arguments(spec, folder, project.merged)
+    options += view.arguments(spec, folder, project.merged, shared)
     # With the machine's network come its abstract Unix sockets: a desktop's, a message bus's.
     filter_file = _file(seccomp.build("internet" if spec.network else "local"))
     options += ["--seccomp", str(filter_file), "--json-status-fd", str(status_in), "--chdir", spec.cwd]
+    options += ["--block-fd", str(gate[0])]
     argument_file = _file(b"\0".join(os.fsencode(option) for option in options) + b"\0")
     return World(
-        argv=(bwrap, "--args", str(argument_file), "--", *_drop(folder), *spec.argv),
+        argv=(bwrap, "--args", str(argument_file), "--", *_drop(spec, folder), *spec.argv),
         env=environment(spec, view.places(spec)),
-        keep=(argument_file, filter_file, status_in),
+        keep=(argument_file, filter_file, status_in, gate[0]),
         enter=_nothing,
+        place=lambda order: project.place(order, folder),
         touched=project.touched,
+        written=(*project.written(folder), *own_caches.written),
+        memory_mounts=(shared, *project.memory_mounts),
+        gate=gate,
+        waits=True,
         fault=_status_reader(status_out, status_in),
         shells=True,
+        caches=own_caches.left,
     )
 
 
@@ -91,11 +101,12 @@ def _privileges(folder: Folder, *, nested: bool) -> tuple[str, ...]:
     return ("--unshare-user", *(("--disable-userns",) if nested else ()), *renamed, "--cap-drop", "ALL")
 
 
-def _drop(folder: Folder) -> tuple[str, ...]:
+def _drop(spec: TrialSpec, folder: Folder) -> tuple[str, ...]:
     if folder.owner is None:
         return ()
     user = str(folder.owner)
-    identity = ("--reuid", user, "--regid", user, "--clear-groups")
+    lent = ",".join(map(str, gpu.groups(gpu.nodes(spec.gpus))))
+    identity = ("--reuid", user, "--regid", user, *(("--groups", lent) if lent else ("--clear-groups",)))
     return (_SETPRIV, *identity, "--inh-caps=-all", "--ambient-caps=-all", "--no-new-privs", "--")
 
 

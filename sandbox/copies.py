@@ -1,32 +1,41 @@
 """The project as a copy per trial, for backends that cannot mount; and the trial's own folders beside it.
 
-Guarantee: after the run every frozen file is compared with the snapshot, kind, mode and content. Edge: the
-trial sees the copy's path, not the repository's; arguments that name the repository are rewritten to it.
+Guarantee: after the run every frozen file is compared with the snapshot, kind, mode and content, and is still the
+file that was copied, never renamed or written since: one that was changed and put back is found. Edge: the trial sees the copy's path, not the repository's; arguments that name the repository are rewritten to it.
 """
 
 import filecmp
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from . import draft
 from .overlay import MOST_NAMED
-from .scratch import Folder
+from .scratch import WRITABLE, Folder
 from .spec import TrialSpec
 from .world import Places, real_home
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A copy of the frozen tree with the draft in it."""
+    """A copy of the frozen tree with the draft in it; `marks` tells for each frozen path which file was made there."""
 
     path: str
     snapshot: str
     target: str
+    marks: Mapping[str, tuple[int, int]]
+
+    def place(self, spec: TrialSpec, folder: Folder) -> None:
+        """Write the draft into the copy."""
+        draft.write_target(spec, folder, self.path)
+
+    def written(self, folder: Folder) -> tuple[str, ...]:
+        """Return the folders that the trial may write."""
+        return (self.path, *(folder.part(name) for name in WRITABLE))
 
     def touched(self) -> tuple[str, ...]:
         """Return the frozen paths that differ from the snapshot now, at most `MOST_NAMED`, sorted."""
@@ -39,17 +48,18 @@ def make(spec: TrialSpec, folder: Folder) -> Copy:
     shutil.copytree(spec.snapshot, top, symlinks=True)
     for place, _, _ in os.walk(top):
         Path(place).chmod(0o777)
-    draft.write_target(spec, folder, top)
+    draft.open_parents(top, draft.checked_target(spec))
     for relative in draft.inputs_below(spec):
         link_into(top, relative, str(Path(spec.root, relative)))
-    return Copy(top, spec.snapshot, draft.checked_target(spec))
+    target = draft.checked_target(spec)
+    marks = {path: _mark(Path(top, path)) for path in _frozen(spec.snapshot) if path != target}
+    return Copy(top, spec.snapshot, target, marks)
 
 
 def link_into(top: str, relative: str, source: str) -> None:
     """Make a link to `source` at `relative` below `top`, unless something stands there."""
-    draft.open_parents(top, relative)
     place = Path(top, relative)
-    if not os.path.lexists(place):
+    if draft.open_parents(top, relative) and not os.path.lexists(place):
         place.symlink_to(source)
 
 
@@ -89,13 +99,24 @@ def _link_into_home(folder: Folder, relative: str, source: str) -> None:
         link.symlink_to(source)
 
 
+def _frozen(snapshot: str) -> Iterator[str]:
+    """Yield the files and links of a snapshot, relative to it."""
+    for place, folders, files in os.walk(snapshot):
+        for name in files + [name for name in folders if Path(place, name).is_symlink()]:
+            yield os.path.relpath(str(Path(place, name)), snapshot)
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    """Return what changes when a file is replaced, renamed or written, and cannot be put back."""
+    status = path.lstat()
+    return status.st_ino, status.st_ctime_ns
+
+
 def _differing(copy: Copy) -> Iterator[str]:
-    for place, folders, files in os.walk(copy.snapshot):
-        names = files + [name for name in folders if Path(place, name).is_symlink()]
-        for name in names:
-            path = os.path.relpath(str(Path(place, name)), copy.snapshot)
-            if path != copy.target and not _same(Path(copy.snapshot, path), Path(copy.path, path)):
-                yield path
+    for path, mark in copy.marks.items():
+        copied = Path(copy.path, path)
+        if not _same(Path(copy.snapshot, path), copied) or _mark(copied) != mark:
+            yield path
 
 
 def _same(frozen: Path, copied: Path) -> bool:

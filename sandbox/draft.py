@@ -35,23 +35,28 @@ def inputs_below(spec: TrialSpec) -> list[str]:
     return sorted({path for path in inside if path is not None})
 
 
-def open_parents(top: str, relative: str) -> None:
-    """Make the folders above `relative` below `top`, writable for everyone like the snapshot's."""
+def open_parents(top: str, relative: str) -> bool:
+    """Make the folders above `relative` below `top`, writable for everyone like the snapshot's.
+
+    Returns False, with nothing touched behind it, where a link is in the way: it may lead to a person's own folder.
+    """
     place = Path(top)
     place.chmod(0o777)
     for part in PurePosixPath(relative).parts[:-1]:
         place /= part
+        if place.is_symlink():
+            return False
         place.mkdir(exist_ok=True)
         place.chmod(0o777)
+    return True
 
 
 def write_target(spec: TrialSpec, folder: Folder, top: str) -> None:
-    """Write the draft into `top`, owned by the trial, which may rewrite it."""
-    relative = checked_target(spec)
-    open_parents(top, relative)
-    path = Path(top, relative)
-    path.write_bytes(spec.target_text.encode("utf-8"))
-    folder.give(str(path), spec.target_mode)
+    """Write the draft into `top`, owned by the trial, which may rewrite it; `open_parents` came before."""
+    path = str(Path(top, checked_target(spec)))
+    with open(path, "xb") as file:
+        file.write(spec.target_text.encode("utf-8"))
+    folder.give(path, spec.target_mode)
 
 
 def write_mount_points(spec: TrialSpec, top: str) -> None:

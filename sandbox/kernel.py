@@ -1,7 +1,7 @@
 """System calls that Python's standard library does not offer; each raises OSError with what was tried.
 
-Covered: mounts, namespaces, process attributes, Landlock. Linux on x86_64 and aarch64 only, where
-the Landlock calls have the same numbers. Nothing here decides anything.
+Covered: mounts, namespaces, process attributes, Landlock, what outlives a process. Linux on x86_64 and aarch64 only,
+where the Landlock calls have the same numbers. Nothing here decides anything.
 """
 
 import ctypes
@@ -37,6 +37,7 @@ _MOUNT_ATTR_RDONLY = 1
 _CLOSE_RANGE_CLOEXEC = 4
 _LANDLOCK_VERSION_FLAG = 1
 _LANDLOCK_PATH_BENEATH = 1
+_IPC_RMID = 0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -140,6 +141,17 @@ def private_mounts() -> None:
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="ascii")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="ascii")
     mount("none", "/", "", MS_REC | MS_PRIVATE)
+
+
+def remove_segment(segment: int) -> None:
+    """Remove a System V shared memory segment by its number."""
+    _checked(int(_libc.shmctl(segment, _IPC_RMID, None)), "shmctl")
+
+
+def remove_queue(name: str) -> bool:
+    """Remove a POSIX message queue and return whether there was one."""
+    # In a library of its own before glibc 2.34.
+    return hasattr(_libc, "mq_unlink") and int(_libc.mq_unlink(f"/{name}".encode())) == 0
 
 
 def in_first_user_namespace() -> bool:

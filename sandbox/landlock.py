@@ -3,20 +3,23 @@
 Guarantee: files outside the allow-list can be neither read nor written; no socket can be made without network;
 processes outside cannot be signalled (kernel 6.12) or traced; as root the trial becomes a user nobody else is.
 Edge: other processes' names can be seen; where nothing can be mounted, an ordinary user's trial can change modes
-and times of that user's files, and has no shared memory.
+and times of that user's files, and has no shared memory; with GPUs it can write in /proc what that user may, such as
+the weight of the user's other processes when memory runs out.
 """
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import copies, kernel, overlay, scratch, seccomp, view
+from . import caches, copies, gpu, kernel, overlay, scratch, seccomp, view
 from .draft import inputs_below
 from .errors import SandboxError
-from .scratch import Folder, reachable
+from .scratch import WRITABLE, Folder
 from .spec import TrialSpec
+from .ways import NO_WAYS, through
 from .world import World, environment
 
 # Rights and the version that brought them: include/uapi/linux/landlock.h and its documentation, Linux 6.12.
@@ -28,7 +31,6 @@ _SCOPES = 0b11
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where the C library puts semaphores
-_OWN = ("tmp", "home", "out")
 _TRUNCATE_ABI, _TCP_ABI, _SCOPE_ABI = 3, 4, 6
 
 
@@ -69,44 +71,54 @@ def build_mounted(spec: TrialSpec, folder: Folder) -> World:
         kernel.private_mounts()
     except OSError as error:
         raise SandboxError(f"no private mounts: {error}") from error
-    if folder.owner is not None and not reachable(spec.root):
-        return build_copy(spec, folder)
     project = overlay.mount(spec, folder)
+    own_caches = caches.mount(spec, folder, project)
+    shared = overlay.shared_memory(spec, folder)
 
     def enter() -> None:
-        _mount_view(spec, folder, project.merged)
+        _mount_view(spec, folder, project.merged, shared)
         _confine(spec, folder, spec.root, shared_memory=True)
 
-    return _world(spec, spec, folder, enter, project.touched)
+    return World(
+        argv=spec.argv,
+        env=environment(spec, copies.places(spec, folder)),
+        keep=(),
+        enter=enter,
+        place=lambda order: project.place(order, folder),
+        touched=project.touched,
+        written=(*project.written(folder), *own_caches.written),
+        memory_mounts=(shared, *project.memory_mounts),
+        caches=own_caches.left,
+    )
 
 
 def build_copy(spec: TrialSpec, folder: Folder) -> World:
     """Build it without any mount."""
     project = copies.make(spec, folder)
+    own_caches = caches.copy(spec, folder, project.path)
     there = copies.moved(spec, project)
 
     def enter() -> None:
         _confine(there, folder, project.path, shared_memory=folder.owner is not None)
 
-    return _world(spec, there, folder, enter, project.touched)
-
-
-def _world(
-    spec: TrialSpec,
-    there: TrialSpec,
-    folder: Folder,
-    enter: Callable[[], None],
-    touched: Callable[[], tuple[str, ...]],
-) -> World:
-    def clean() -> tuple[str, ...]:
+    def touched() -> tuple[str, ...]:
         if folder.owner is not None:
             remove_shared_memory(folder.owner)
-        return touched()
+        return project.touched()
 
-    return World(there.argv, environment(spec, copies.places(spec, folder)), (), enter, clean)
+    return World(
+        argv=there.argv,
+        env=environment(spec, copies.places(spec, folder)),
+        keep=(),
+        enter=enter,
+        place=lambda order: project.place(order, folder),
+        touched=touched,
+        written=project.written(folder),
+        caches=own_caches.left,
+    )
 
 
-def _mount_view(spec: TrialSpec, folder: Folder, merged: str) -> None:
+def _mount_view(spec: TrialSpec, folder: Folder, merged: str, shared: str) -> None:
     """Put the project at the repository's own path and make all but it and the trial's folders read-only.
 
     Holds for this process and its children alone. Landlock grants a right to all below a folder, mounts included:
@@ -115,15 +127,22 @@ def _mount_view(spec: TrialSpec, folder: Folder, merged: str) -> None:
     kernel.unshare(kernel.CLONE_NEWNS)
     kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.set_read_only("/", recursive=True)
-    kernel.mount("tmpfs", _SHARED_MEMORY, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=1777,size=50%")
     # Taken now: once the project is mounted, the inputs inside it cannot be named any more.
     inputs = [(relative, os.open(Path(spec.root, relative), os.O_PATH)) for relative in inputs_below(spec)]
-    own = [(folder.part(name),) * 2 for name in _OWN]
-    for source, place in [*own, (merged, spec.root)]:
-        kernel.mount(source, place, "", kernel.MS_BIND)
+    # An ordinary user's trial is that user, whom nothing on the way is closed to.
+    ways = through(spec.root, spec.readable) if folder.owner is not None else NO_WAYS
+    ways.open()
+    own = [(folder.part(name),) * 2 for name in WRITABLE]
+    for source, place in [*own, (shared, _SHARED_MEMORY), (merged, spec.root)]:
+        kernel.mount(source, place, "", kernel.MS_BIND | kernel.MS_REC)
         kernel.set_writable(place)
+    for cache in caches.places(spec, folder, spec.root):
+        kernel.set_writable(cache)
+    if spec.gpus != ():
+        kernel.set_writable("/proc")
     for relative, descriptor in inputs:
         kernel.mount(f"/proc/self/fd/{descriptor}", str(Path(spec.root, relative)), "", kernel.MS_BIND | kernel.MS_REC)
+    ways.close()
 
 
 def _confine(spec: TrialSpec, folder: Folder, project: str, *, shared_memory: bool) -> None:
@@ -136,7 +155,7 @@ def _confine(spec: TrialSpec, folder: Folder, project: str, *, shared_memory: bo
     for path, wanted in _allowed(spec, folder, project, able.files, shared_memory=shared_memory):
         _allow(ruleset, path, wanted)
     if folder.owner is not None:
-        os.setgroups([])
+        os.setgroups(gpu.groups(gpu.nodes(spec.gpus)))
         os.setresgid(folder.owner, folder.owner, folder.owner)
         os.setresuid(folder.owner, folder.owner, folder.owner)
     kernel.die_with_parent(signal.SIGKILL)
@@ -156,10 +175,25 @@ def _allowed(
         yield path, _READ
     for name in _DEVICES:
         yield f"/dev/{name}", able & (_READ_FILE | _WRITE_FILE | _TRUNCATE | _IOCTL_DEV)
-    for path in (project, *(folder.part(name) for name in _OWN)):
+    for path in (project, *(folder.part(name) for name in WRITABLE)):
         yield path, every
     if shared_memory:
         yield _SHARED_MEMORY, every & ~_EXECUTE
+    if spec.gpus != ():
+        yield from _drivers(spec, folder, able)
+
+
+def _drivers(spec: TrialSpec, folder: Folder, able: int) -> Iterator[tuple[str, int]]:
+    """What a trial needs for its GPUs."""
+    for node in gpu.nodes(spec.gpus):
+        yield node, able & (_READ_FILE | _WRITE_FILE | _IOCTL_DEV)
+        if (beside := str(Path(node).parent)) != "/dev":
+            yield beside, _READ_DIR
+    for path in gpu.readable(spec.gpus):
+        yield path, _READ
+    if folder.owner is not None or os.geteuid() != 0:
+        # CUDA names its threads by /proc/self/task/*/comm and fails where it cannot; no narrower rule can say that.
+        yield "/proc", _WRITE_FILE
 
 
 def _allow(ruleset: int, path: str, wanted: int) -> None:
@@ -178,8 +212,12 @@ def _allow(ruleset: int, path: str, wanted: int) -> None:
 
 def remove_shared_memory(owner: int) -> None:
     """Remove what a user that existed for one trial alone left in shared memory."""
+    left: list[str] = []
     with os.scandir(_SHARED_MEMORY) as entries:
-        left = [entry.path for entry in entries if entry.stat(follow_symlinks=False).st_uid == owner]
+        for entry in entries:
+            # Others come and go there.
+            with suppress(FileNotFoundError):
+                left += [entry.path] if entry.stat(follow_symlinks=False).st_uid == owner else []
     for path in left:
         if Path(path).is_dir() and not Path(path).is_symlink():
             scratch.remove(path)

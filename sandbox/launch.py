@@ -5,17 +5,20 @@ or not. A supervisor that has died is replaced for the next trial; the one in fl
 """
 
 import os
+import select
 import socket
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import anyio
 
-from . import wire
-from .choice import Choice, choose
+from . import cgroup, gpu, wire
+from .choice import Choice, choose, complete
 from .errors import SandboxError
 from .spec import Capabilities, Level, Measurement, TrialSpec
 
@@ -23,19 +26,42 @@ _PATIENCE = 30.0
 _CHUNK = 1 << 16
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a world is built from."""
+
+    backend: str
+    setting: TrialSpec
+
+    def message(self) -> bytes:
+        """Return it as the first of a trial's two messages."""
+        return wire.encode({"backend": self.backend, "spec": wire.spec_message(self.setting)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A world that stands ready, and the connection over which its order goes."""
+
+    wanted: _Wanted
+    connection: socket.socket
+
+
 class Launcher:
     """Runs trials through one supervisor; an asynchronous context manager.
 
     Args:
         only: Consider this backend alone (`bubblewrap`, `landlock` or `none`); all by default.
+        probes: File in which the findings about the limits are kept until the machine changes; None for none.
+        anew: Whether to try the limits whatever that file says.
     """
 
-    def __init__(self, only: str | None = None) -> None:
-        self._only = only
+    def __init__(self, only: str | None = None, *, probes: Path | None = None, anew: bool = False) -> None:
+        self._only, self._probes, self._anew = only, probes, anew
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._choice: Choice | None = None
         self._choosing = anyio.Lock()
+        self._ready: _Ready | None = None
         self._open: set[socket.socket] = set()
 
     async def __aenter__(self) -> Self:
@@ -50,6 +76,7 @@ class Launcher:
         """End the supervisor and every trial; safe to call twice."""
         supervisor, control = self._supervisor, self._control
         self._supervisor = self._control = None
+        self._discard()
         for connection in self._open:
             _stop(connection)
         if control is not None:
@@ -58,49 +85,112 @@ class Launcher:
             with anyio.CancelScope(shield=True):
                 await _ended(supervisor)
 
-    async def capabilities(self, minimum: Level) -> Capabilities:
+    async def capabilities(
+        self, minimum: Level, gpus: tuple[int, ...] | None = (), asked: frozenset[str] = frozenset()
+    ) -> Capabilities:
         """Return what will confine trials here, found once by attacking it, and what that protects.
 
+        Args:
+            minimum: The least that is asked for.
+            gpus: Numbers of the GPUs that trials are to use; None for all.
+            asked: Keys below `sandbox` in the contract whose protection it relies on, out of `choice.KEYS`.
+
         Raises:
-            SandboxUnavailableError: it is less than `minimum`; the message says what is missing and how to mend it.
+            SandboxUnavailableError: there is less here; the message says what is missing and how to mend it.
         """
-        return (await self.look()).checked(minimum)
+        found = (await self.look()).checked(minimum, asked)
+        gpu.refuse_missing(gpus)
+        return found
+
+    async def glance(self) -> Choice:
+        """Return what would be chosen, without a word on limits; nothing of it is kept."""
+        return await choose(self.run, self._only)
 
     async def look(self) -> Choice:
         """Return the choice without asking for any level; made once, with the first call."""
         async with self._choosing:
             if self._choice is None:
-                self._choice = await choose(self.run, self._only)
+                self._choice = await complete(self.run, await self.glance(), self._probes, anew=self._anew)
         return self._choice
 
-    async def measure(self, spec: TrialSpec) -> Measurement:
+    async def measure(self, spec: TrialSpec, *, following: TrialSpec | None = None) -> Measurement:
         """Run one trial in the best backend of this machine; cancelling it kills the trial first.
 
+        Args:
+            spec: The trial.
+            following: A trial like the one that is expected next: its world is built while nobody waits for it, and
+                used if only draft, log and time differ then. Until then it holds a folder in `scratch`.
+
         Raises:
-            SandboxUnavailableError: the machine offers less than `spec.minimum`.
+            SandboxUnavailableError: the machine offers less than `spec.minimum`, or not the GPUs of `spec.gpus`.
             SandboxError: the trial could not be run, or not be proven dead; nothing was measured.
         """
         choice = await self.look()
         choice.checked(spec.minimum)
-        return await self.run(spec, choice.key)
+        gpu.refuse_missing(spec.gpus)
+        measured = await self.run(spec, choice.key, following=following)
+        return replace(measured, protections=choice.states)
 
-    async def run(self, spec: TrialSpec, backend: str) -> Measurement:
-        """Run one trial in one backend, by its key in `backends.BACKENDS`."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        ours.settimeout(0)
-        with ours:
-            with theirs:
-                self._hand_over(theirs)
-            self._open.add(ours)
-            try:
-                reply = await _exchange(ours, wire.encode({"backend": backend, "spec": wire.spec_message(spec)}))
-            except OSError as error:
-                raise SandboxError(f"the supervisor has died; nothing was measured: {error}") from error
-            finally:
-                self._open.discard(ours)
+    async def run(self, spec: TrialSpec, backend: str, *, following: TrialSpec | None = None) -> Measurement:
+        """Run one trial in one backend, by its key in `backends.BACKENDS`; otherwise like `measure`."""
+        wanted = _Wanted(backend, wire.setting(spec))
+        ready = self._taken(wanted)
+        stale: dict[str, Any] = {"stale": ""}
+        reply = await self._answer(ready, wire.order(spec)) if ready else stale
+        if "stale" in reply:
+            request = wanted.message() + wire.order(spec)
+            reply = await self._answer(self._connection(), request)
+        if following is not None:
+            self._prepare(_Wanted(backend, wire.setting(following)))
         if "measurement" in reply:
             return wire.measurement_of(reply["measurement"])
-        raise SandboxError(str(reply.get("fault", "the supervisor ended without a result; nothing was measured")))
+        fault = reply.get("fault") or reply.get("stale") or "the supervisor ended without a result"
+        raise SandboxError(f"{fault}; nothing was measured")
+
+    async def _answer(self, connection: socket.socket, request: bytes) -> dict[str, Any]:
+        """Send a request and return its answer; the connection is closed then."""
+        self._open.add(connection)
+        try:
+            return await _exchange(connection, request)
+        finally:
+            self._open.discard(connection)
+            connection.close()
+
+    def _prepare(self, wanted: _Wanted) -> None:
+        """Have a world built ahead, up to its gate; where that fails, the next trial builds its own."""
+        self._discard()
+        try:
+            connection = self._connection()
+        except OSError:
+            return
+        self._ready = _Ready(wanted, connection)
+        message = wanted.message()
+        with suppress(OSError):
+            if connection.send(message) == len(message):
+                return
+        self._discard()
+
+    def _taken(self, wanted: _Wanted) -> socket.socket | None:
+        """Return the connection to a world that stands ready for this; any other is given up."""
+        ready = self._ready
+        if ready is None or ready.wanted != wanted or _has_ended(ready.connection):
+            self._discard()
+            return None
+        self._ready = None
+        return ready.connection
+
+    def _discard(self) -> None:
+        if self._ready is not None:
+            self._ready.connection.close()
+        self._ready = None
+
+    def _connection(self) -> socket.socket:
+        """Return a connection to a new trial's process."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        ours.settimeout(0)
+        with theirs:
+            self._hand_over(theirs)
+        return ours
 
     def _hand_over(self, connection: socket.socket) -> None:
         control = self._running()
@@ -128,6 +218,8 @@ class Launcher:
 
 
 def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    # Before the first child: a group can be handed on only while this process is alone in it.
+    cgroup.settle()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         supervisor = subprocess.Popen(
@@ -142,13 +234,22 @@ def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
     return supervisor, ours
 
 
+def _has_ended(connection: socket.socket) -> bool:
+    """Whether the other side has answered or gone although it was asked nothing."""
+    poller = select.poll()
+    poller.register(connection, select.POLLIN)
+    return bool(poller.poll(0))
+
+
 _CODE = "from referee.sandbox.supervisor import main; main()"
 
 
 async def _exchange(sock: socket.socket, request: bytes) -> dict[str, Any]:
     """Send the request and return the answer; on cancellation wait until the other side has closed."""
     try:
-        await _send(sock, request)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            # One that gave up before it read everything has said why.
+            await _send(sock, request)
         return wire.decode(await _receive(sock) or b"{}")
     except anyio.get_cancelled_exc_class():
         with anyio.CancelScope(shield=True), anyio.move_on_after(_PATIENCE):
@@ -177,7 +278,10 @@ async def _receive(sock: socket.socket) -> bytes:
     data = bytearray()
     while True:
         await anyio.wait_readable(sock)
-        part = sock.recv(_CHUNK)
+        try:
+            part = sock.recv(_CHUNK)
+        except ConnectionResetError:
+            part = b""
         if not part:
             return bytes(data)
         data += part

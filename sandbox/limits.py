@@ -1,16 +1,25 @@
 """Bounds that a trial inherits, and the private user that it becomes when Referee runs as root.
 
-Covered here: no core dumps, no POSIX message queues (they outlive a process). Time and output are
-bounded by `watch`. Not bounded yet: memory, number of processes, bytes on disk.
+Covered here: no core dumps, no POSIX message queues (they outlive a process); and, a little above the limits that
+`gauge` measures and names, bounds of the kernel that hold between two looks. Each is inherited and can only be
+lowered. Edge: the kernel bounds no number of processes of the machine's root.
 """
 
+import math
 import os
 import resource
+import sys
+from contextlib import suppress
 from pathlib import Path
+
+from . import cgroup, machine
+from .held import content
+from .spec import Limits
 
 _PREFERRED = 2_000_000_000
 _SPREAD = 4096
 _NOBODY = 65534
+_SPARE = 64
 
 
 def apply() -> None:
@@ -18,6 +27,58 @@ def apply() -> None:
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_MSGQUEUE):
         resource.setrlimit(kind, (0, 0))
     os.umask(0o022)
+
+
+def group(limits: Limits) -> cgroup.Group | None:
+    """Make the control group of one trial, where one may be made; `gauge` names what its bounds then stop."""
+    return cgroup.make(machine.allowed(limits.memory), _most_tasks(limits))
+
+
+def in_child(limits: Limits, owner: int | None) -> None:
+    """Set the bounds of one trial's limits, in the process that will become its command.
+
+    Args:
+        limits: What the trial may use.
+        owner: Its private user, if it becomes one.
+    """
+    if limits.cpu_seconds is not None:
+        # A second more, so that the gauge comes first; one more to die of it whatever is done with the signal.
+        seconds = math.ceil(limits.cpu_seconds) + 1
+        _bound(resource.RLIMIT_CPU, seconds, seconds + 1)
+    # Shared memory is a file to the kernel.
+    _bound(resource.RLIMIT_FSIZE, max(limits.disk_bytes, machine.allowed(limits.memory)))
+    _bound(resource.RLIMIT_NOFILE, limits.open_files + _SPARE)
+    alone = owner is not None or _in_namespace_of_one()
+    _bound(resource.RLIMIT_NPROC, _most_tasks(limits) + (0 if alone else _tasks_of(os.geteuid())))
+
+
+def _most_tasks(limits: Limits) -> int:
+    """Return how many tasks the kernel lets a trial have until the gauge has seen that there are too many."""
+    return 2 * limits.processes + _SPARE
+
+
+def _bound(kind: int, soft: int, hard: int | None = None) -> None:
+    """Set a bound, or leave a narrower one as it is."""
+    _, most = resource.getrlimit(kind)
+    room = sys.maxsize if most == resource.RLIM_INFINITY else most
+    resource.setrlimit(kind, (min(soft, room), min(hard or soft, room)))
+
+
+def _in_namespace_of_one() -> bool:
+    """Whether this process has a user namespace to itself, where the kernel counts nobody else's processes."""
+    return Path("/proc/self/uid_map").read_text(encoding="ascii").split()[2] == "1"
+
+
+def _tasks_of(user: int) -> int:
+    """Return the number of processes and threads that a user has on this machine."""
+    found = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            fields = content(f"/proc/{pid}/status").split()
+            # The number of threads, and of four users the real one: see proc_pid_status(5).
+            if int(fields[fields.index(b"Uid:") + 1]) == user:
+                found += int(fields[fields.index(b"Threads:") + 1])
+    return found
 
 
 def shared_memory_bytes() -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from . import draft, kernel, limits
 from .errors import SandboxError
-from .scratch import Folder
+from .scratch import WRITABLE, Folder
 from .spec import TrialSpec
 
 MOST_NAMED = 20
@@ -32,12 +32,22 @@ class Project:
         upper: The layer that receives the trial's writes.
         snapshot: The frozen tree.
         target: The one path that the trial may change, relative to the tree.
+        memory_mounts: The memory file system below the upper layer, if there is one.
     """
 
     merged: str
     upper: str
     snapshot: str
     target: str
+    memory_mounts: tuple[str, ...]
+
+    def place(self, spec: TrialSpec, folder: Folder) -> None:
+        """Write the draft through the mount, so that whoever sees the project already sees it."""
+        draft.write_target(spec, folder, self.merged)
+
+    def written(self, folder: Folder) -> tuple[str, ...]:
+        """Return the folders that receive what the trial writes."""
+        return (self.upper, *(folder.part(name) for name in WRITABLE))
 
     def touched(self) -> tuple[str, ...]:
         """Return the frozen paths that were changed, at most `MOST_NAMED`, sorted."""
@@ -51,7 +61,8 @@ def mount(spec: TrialSpec, folder: Folder) -> Project:
     Raises:
         SandboxError: neither the disk nor memory can carry the upper layer.
     """
-    draft.write_target(spec, folder, folder.part("draft"))
+    target = draft.checked_target(spec)
+    Path(folder.part("draft")).chmod(0o777)
     draft.write_mount_points(spec, folder.part("draft"))
     Path(folder.part("lower")).symlink_to(spec.snapshot)
     Path(folder.part("merged")).mkdir()
@@ -67,12 +78,23 @@ def mount(spec: TrialSpec, folder: Folder) -> Project:
         size = limits.shared_memory_bytes()
         kernel.mount("tmpfs", folder.part(base), "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"size={size}")
         _mount_on(base, folder)
-    return Project(folder.part("merged"), folder.part(base, "upper"), spec.snapshot, draft.checked_target(spec))
+    draft.open_parents(folder.part("merged"), target)
+    memory = (folder.part(base),) if base != "." else ()
+    return Project(folder.part("merged"), folder.part(base, "upper"), spec.snapshot, target, memory)
+
+
+def shared_memory(spec: TrialSpec, folder: Folder) -> str:
+    """Mount the trial's own /dev/shm and return where; this process must be in its own mount namespace."""
+    place = folder.part("shm")
+    Path(place).mkdir()
+    options = f"mode=1777,size={limits.shared_memory_bytes()},nr_inodes={spec.limits.files}"
+    kernel.mount("tmpfs", place, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+    return place
 
 
 def unmount(folder: Folder) -> None:
     """Unmount what `mount` mounted; a folder without it is left alone."""
-    for name in ("merged", "memory"):
+    for name in ("merged", "memory", "shm"):
         kernel.detach(folder.part(name))
 
 
@@ -80,13 +102,24 @@ def _mount_on(base: str, folder: Folder) -> None:
     for name in ("upper", "work"):
         Path(folder.part(base, name)).mkdir()
     Path(folder.part(base, "upper")).chmod(0o777)
-    options = f"lowerdir=draft:lower,upperdir={base}/upper,workdir={base}/work"
+    lay(folder.path, "merged", f"lowerdir=draft:lower,upperdir={base}/upper,workdir={base}/work")
+
+
+def lay(where: str, place: str, layers: str) -> None:
+    """Mount a throw-away overlay.
+
+    Args:
+        where: Folder that the layers' names are relative to; so no character of a person's paths can end an option.
+        place: Where to mount it.
+        layers: The mount options that name the layers.
+    """
+    # Thrown away in a moment, so nothing is to be synced to disk when it is unmounted (Linux 5.10).
+    options = f"{layers},volatile"
     options += ",redirect_dir=off" if kernel.in_first_user_namespace() else ",userxattr"
     here = Path.cwd()
-    os.chdir(folder.path)
+    os.chdir(where)
     try:
-        # Relative names: no character of a person's paths can end an option.
-        kernel.mount("overlay", "merged", "overlay", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+        kernel.mount("overlay", place, "overlay", kernel.MS_NOSUID | kernel.MS_NODEV, options)
     finally:
         os.chdir(here)
 

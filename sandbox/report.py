@@ -1,15 +1,85 @@
 """What a probe found, in words: one protection per promise, with its evidence and what would raise it."""
 
-import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from . import remedies
 from .backends import Backend
 from .spec import Level, Protection
 
+
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    """A protection and the attacks on it, each with what it would let a trial do.
+
+    Attributes:
+        name: In people's words.
+        fatal: Attacks of which one is enough to leave no protection.
+        minor: Attacks that leave some of it.
+        remedy: What to do about it; by default whatever leads to a better backend.
+    """
+
+    name: str
+    fatal: Mapping[str, str] = field(default_factory=dict[str, str])
+    minor: Mapping[str, str] = field(default_factory=dict[str, str])
+    remedy: Callable[[], str] = remedies.better
+
+
+_PROMISES = (
+    _Promise(
+        "files outside",
+        {"wrote_outside": "write a file outside"},
+        {"changed_mode_outside": "change the mode of a file outside"},
+    ),
+    _Promise("private reads", {"read_private": "read a file outside"}),
+    _Promise(
+        "names outside",
+        {"listed_private": "list a folder outside"},
+        {"saw_private": "see the size and times of a file outside"},
+    ),
+    _Promise("network", {
+        "reached_tcp": "connect to a TCP port",
+        "reached_udp": "send to a UDP port",
+        "reached_unix": "connect to a Unix socket",
+        "made_hypervisor_socket": "make a socket to the hypervisor",
+    }),
+    _Promise(
+        "processes outside",
+        {"signalled_server": "signal the server", "saw_server_files": "see what the server has open"},
+        {"saw_server": "see the server's process"},
+    ),
+    _Promise("privileges", {
+        "had_privileges": "have a capability or be root",
+        "opened_kernel_settings": "open the kernel's settings for writing",
+        "opened_control_groups": "open control groups for writing",
+    }),
+    _Promise("namespaces", {"made_namespace": "make a user namespace"}),
+    _Promise("system calls", minor={
+        "opened_io_uring": "open an io_uring",
+        "opened_userfaultfd": "open a userfaultfd",
+    }),
+    _Promise("environment", {
+        "saw_variable": "see a variable that it was not given",
+        "read_server_environment": "read the server's environment",
+    }),
+    _Promise("leftovers", minor={
+        "left_shared_memory": "leave a file in shared memory",
+        "left_system_v": "leave a System V segment",
+        "left_queue": "leave a message queue",
+        "left_key": "leave a key in a keyring",
+    }),
+    _Promise("core dumps", {"dumped_core": "leave a core dump"}, remedy=remedies.for_core_dumps),
+)  # fmt: skip
+
+ATTACKS: Mapping[str, str] = {
+    name: words for promise in _PROMISES for name, words in {**promise.fatal, **promise.minor}.items()
+}
+
 # What a backend of a level must stop to be used as that level at all.
 _ESSENTIAL = frozenset({
-    "wrote_outside", "read_private", "reached_tcp", "reached_udp", "reached_unix", "read_server_environment",
-    "had_privileges", "saw_secret_variable",
+    "wrote_outside", "read_private", "listed_private", "reached_tcp", "reached_udp", "reached_unix",
+    "saw_server_files", "read_server_environment", "had_privileges", "opened_kernel_settings",
+    "opened_control_groups", "saw_variable",
 })  # fmt: skip
 
 
@@ -18,35 +88,28 @@ def broken(backend: Backend, holes: frozenset[str]) -> frozenset[str]:
     return frozenset() if backend.level is Level.NONE else holes & _ESSENTIAL
 
 
-def protections(backend: Backend, holes: frozenset[str]) -> tuple[Protection, ...]:
-    """Return every protection of this machine, those that are missing included."""
-    remedy = "" if backend.level is Level.ISOLATED else better()
-    return (
-        _tried("files", holes, {"wrote_outside"}, {"changed_mode_outside"}, remedy),
-        _tried("private reads", holes, {"read_private"}, set(), remedy),
-        _tried("network", holes, {"reached_tcp", "reached_udp", "reached_unix"}, set(), remedy),
-        _tried("processes", holes, {"signalled_server"}, {"saw_server"}, remedy),
-        _tried("privileges", holes, {"had_privileges"}, set(), remedy),
-        _tried("environment", holes, {"saw_secret_variable"}, {"read_server_environment"}, remedy),
-        Protection("time", "enforced", "killed from outside at the limit, signals cannot delay it"),
-        Protection("output", "enforced", "counted while it is read, killed at the limit"),
-        Protection("survivors", "enforced", "a result is given only when the kernel shows no process left"),
-        Protection("memory", "absent", "not limited", "set a limit on the container or session that runs Referee"),
-        Protection("process count", "absent", "not limited", "set a limit on the container or session"),
-        Protection("disk", "absent", "not limited; everything a trial wrote is removed after it", "use a quota"),
+def protections(backend: Backend, holes: frozenset[str], untried: frozenset[str]) -> tuple[Protection, ...]:
+    """Return every protection that the canary trial attacked, those that are missing included."""
+    return tuple(_said(promise, backend, holes, untried) for promise in _PROMISES)
+
+
+def _said(promise: _Promise, backend: Backend, holes: frozenset[str], untried: frozenset[str]) -> Protection:
+    attacks = {**promise.fatal, **promise.minor}
+    worked = [words for name, words in attacks.items() if name in holes]
+    unknown = [words for name, words in attacks.items() if name in untried - holes]
+    refused = [words for name, words in attacks.items() if name not in holes | untried]
+    evidence = "; ".join(
+        f"{start} {', '.join(words)}"
+        for start, words in (("it could", worked), ("not tried:", unknown), ("tried and refused:", refused))
+        if words
     )
+    if not worked and not unknown:
+        return Protection(promise.name, "enforced", evidence)
+    lost = holes & promise.fatal.keys() or len(worked) == len(attacks)
+    return Protection(promise.name, "absent" if lost else "partial", evidence, _remedy(promise, backend))
 
 
-def _tried(name: str, holes: frozenset[str], fatal: set[str], minor: set[str], remedy: str) -> Protection:
-    worked = sorted(holes & (fatal | minor))
-    if not worked:
-        return Protection(name, "enforced", "attacked from inside; every attempt was refused")
-    what = ", ".join(attack.replace("_", " ") for attack in worked)
-    return Protection(name, "absent" if holes & fatal else "partial", f"attacked from inside: {what}", remedy)
-
-
-def better() -> str:
-    """Return how to reach a higher level on this machine."""
-    blocked = remedies.for_namespaces()
-    install = "" if os.path.exists("/usr/bin/bwrap") else "install bubblewrap (apt install bubblewrap)"
-    return "; ".join(part for part in (install, blocked) if part)
+def _remedy(promise: _Promise, backend: Backend) -> str:
+    if promise.remedy is not remedies.better:
+        return promise.remedy() or remedies.UNKNOWN
+    return remedies.UNKNOWN if backend.level is Level.ISOLATED else remedies.better() or remedies.STRONGER

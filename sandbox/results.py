@@ -5,17 +5,20 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
-from . import documents, output
+from . import documents, figures, output, reasons
 from .scratch import Folder
-from .spec import Measurement, Outcome, TrialSpec
-from .watch import Ending
+from .spec import Breach, Measurement, Outcome, TrialSpec
+from .watch import End
 
 _FILES = ("metrics.json", "results/metrics.json", "results/correct.json", "results/reward.json", "results/reward.txt")
 
 
-def judged(spec: TrialSpec, folder: Folder, run: Measurement, ending: Ending, stdout: bytes) -> Measurement:
+def judged(spec: TrialSpec, folder: Folder, run: Measurement, end: End, stdout: bytes) -> Measurement:
     """Return the measurement with its outcome, reason and metrics; nothing of the trial may be alive."""
-    outcome, reason = _failure(spec, run, ending)
+    breach = end.breach or _by_kernel(spec, run)
+    if breach is not None:
+        run = replace(run, limit=breach.key)
+    outcome, reason = _failure(spec, run, end, breach)
     if reason:
         return replace(run, outcome=outcome, reason=reason)
     try:
@@ -26,23 +29,27 @@ def judged(spec: TrialSpec, folder: Folder, run: Measurement, ending: Ending, st
     return replace(run, metrics=metrics)
 
 
-def _failure(spec: TrialSpec, run: Measurement, ending: Ending) -> tuple[Outcome, str]:
-    limits = spec.limits
+def _by_kernel(spec: TrialSpec, run: Measurement) -> Breach | None:
+    """Return the limit whose bound in the kernel ended the command; of processor time the gauge knows the figure."""
+    if run.signal != "SIGXFSZ":
+        return None
+    _, allowed = figures.sizes(0, spec.limits.disk_bytes)
+    return Breach("disk", "a larger file", allowed)
+
+
+def _failure(spec: TrialSpec, run: Measurement, end: End, breach: Breach | None) -> tuple[Outcome, str]:
     for path in run.touched[:1]:
         more = f" (and {len(run.touched) - 1} more)" if len(run.touched) > 1 else ""
         return "crash", f"the trial changed the frozen file {path!r}{more}; only {spec.target!r} may change"
-    if ending == "output":
-        return "crash", (
-            f"the trial wrote more output than allowed: {run.output_bytes} bytes seen, "
-            f"output_bytes is {limits.output_bytes}; it was killed"
-        )
-    if ending == "deadline":
-        return "timeout", f"the trial was killed at its time limit of {limits.wall_seconds:g} s"
+    if breach is not None:
+        return "crash", reasons.exceeded(breach, killed=run.exit_code is None)
+    if end.ending == "deadline":
+        return "timeout", reasons.out_of_time(spec.limits)
+    if end.ending == "output":
+        return "crash", reasons.too_much_output(spec.limits, run.output_bytes)
     if run.signal:
         return "crash", f"the command was ended by {run.signal}"
-    if run.exit_code:
-        return "crash", f"the command ended with exit code {run.exit_code}"
-    return "ok", ""
+    return ("crash", reasons.failed(spec.limits, run.exit_code, spec.log)) if run.exit_code else ("ok", "")
 
 
 def _measured(run: Measurement) -> dict[str, float]:

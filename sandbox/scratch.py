@@ -17,7 +17,10 @@ from .errors import SandboxError
 
 _PREFIX = "trial-"
 _PUBLIC = "/var/tmp/referee-trials"  # noqa: S108 - checked to be root's alone
-_PARTS = ("tmp", "home", "out", "out/results", "out/pycache", "draft")
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DEEPEST = 50
+WRITABLE = ("tmp", "home", "out")
+_PARTS = ("tmp", "home", "out", "out/results", "draft")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,7 @@ def make(scratch: str, owner: int | None, *, entered: bool = True) -> Folder:
         os.close(turn)
     for part in _PARTS:
         Path(folder.part(part)).mkdir(mode=0o755)
-    for part in ("out/results", "out/pycache"):
-        folder.give(folder.part(part), 0o700)
+    folder.give(folder.part("out/results"), 0o700)
     # bubblewrap enters it as a root without rights over others' folders, before it becomes the trial's user.
     folder.give(folder.part("home"), 0o711)
     folder.give(folder.part("out"), 0o755)
@@ -96,7 +98,7 @@ def _public() -> str:
 
 
 def _lock(path: str) -> int:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = os.open(path, _FOLDER)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return descriptor
 
@@ -118,40 +120,49 @@ def sweep(scratch: str) -> None:
 def remove(path: str) -> None:
     """Remove a folder and everything in it: closed folders, deep trees, odd names.
 
-    A subfolder is moved to the top before it is emptied, so that no path ever grows long.
-
     Raises:
         OSError: something in it cannot be removed.
     """
-    top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    top = os.open(path, _FOLDER)
     try:
         os.fchmod(top, 0o700)
-        waiting = _empty(top, top)
+        waiting = _empty(top, top, _DEEPEST)
         while waiting:
-            name = waiting.pop()
-            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
-            try:
-                waiting += _empty(inner, top)
-            finally:
-                os.close(inner)
-            os.rmdir(name, dir_fd=top)
+            waiting += _remove_folder(waiting.pop(), top, top, _DEEPEST)
     finally:
         os.close(top)
     os.rmdir(path)
 
 
-def _empty(folder: int, top: int) -> list[str]:
-    """Unlink what is no folder, move the folders up to `top` under fresh names, and return these."""
+def _empty(folder: int, top: int, deeper: int) -> list[str]:
+    """Remove what is in a folder; return the names under which what lies too deep was moved to `top`."""
+    with os.scandir(folder) as found:
+        entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
     moved: list[str] = []
-    for name in os.listdir(folder):
-        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if not stat.S_ISDIR(status.st_mode):
+    for name, is_folder in entries:
+        if not is_folder:
             os.unlink(name, dir_fd=folder)
             continue
-        os.chmod(name, 0o700, dir_fd=folder)
+        try:
+            os.rmdir(name, dir_fd=folder)
+        except OSError:
+            moved += _remove_folder(name, folder, top, deeper)
+    return moved
+
+
+def _remove_folder(name: str, parent: int, top: int, deeper: int) -> list[str]:
+    """Remove one folder that is not empty, or move it to `top` if it lies too deep."""
+    os.chmod(name, 0o700, dir_fd=parent)
+    if deeper == 0:
         fresh = f".{secrets.token_hex(12)}"
-        os.rename(name, fresh, src_dir_fd=folder, dst_dir_fd=top)
-        moved.append(fresh)
+        os.rename(name, fresh, src_dir_fd=parent, dst_dir_fd=top)
+        return [fresh]
+    inner = os.open(name, _FOLDER, dir_fd=parent)
+    try:
+        moved = _empty(inner, top, deeper - 1)
+    finally:
+        os.close(inner)
+    os.rmdir(name, dir_fd=parent)
     return moved
 
 

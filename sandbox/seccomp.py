@@ -23,6 +23,7 @@ AUDIT = {"x86_64": 0xC000_003E, "aarch64": 0xC000_00B7}
 _X32_BIT = 0x4000_0000
 _NEW_NAMESPACES = 0x7E02_0080
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
+_F_SETLEASE = 1024
 _UNIX, _INET, _INET6 = 1, 2, 10
 _STREAM, _SEQPACKET, _TYPE_MASK = 1, 5, 0xF
 
@@ -75,6 +76,7 @@ class Numbers:
 
     denied: Mapping[str, int]
     clone: int
+    fcntl: int
     ioctl: int
     prlimit64: int
     socket: int
@@ -86,10 +88,24 @@ CLONE3 = 435
 IO_URING = (425, 426, 427)
 TABLES = {
     "x86_64": Numbers(
-        _X86_64 | _SHARED, clone=56, ioctl=16, prlimit64=302, socket=41, socketpair=53, optional={"truncate": 76}
+        _X86_64 | _SHARED,
+        clone=56,
+        fcntl=72,
+        ioctl=16,
+        prlimit64=302,
+        socket=41,
+        socketpair=53,
+        optional={"truncate": 76},
     ),
     "aarch64": Numbers(
-        _AARCH64 | _SHARED, clone=220, ioctl=29, prlimit64=261, socket=198, socketpair=199, optional={"truncate": 45}
+        _AARCH64 | _SHARED,
+        clone=220,
+        fcntl=25,
+        ioctl=29,
+        prlimit64=261,
+        socket=198,
+        socketpair=199,
+        optional={"truncate": 45},
     ),
 }
 
@@ -147,6 +163,8 @@ def _foreign_abi(arch: str) -> list[_Instruction]:
 def _looked_into(numbers: Numbers, sockets: Sockets) -> Iterator[list[_Instruction]]:
     # The kernel reads 32 bits of these arguments; the upper half must not hide a value.
     yield _on_call(numbers.ioctl, [_load(_argument(1)), *_when((_TIOCSTI, _TIOCLINUX), DENY, ALLOW)])
+    # A lease on an input would hold up whoever wants to write it.
+    yield _on_call(numbers.fcntl, [_load(_argument(1)), *_when((_F_SETLEASE,), DENY, ALLOW)])
     new_namespace = [_load(_argument(0)), (_JUMP_SET, 0, 1, _NEW_NAMESPACES), _return(DENY), _return(ALLOW)]
     yield _on_call(numbers.clone, new_namespace)
     yield _on_call(numbers.prlimit64, [_load(_argument(0)), *_when((0,), ALLOW, DENY)])

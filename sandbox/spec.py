@@ -24,11 +24,54 @@ Outcome = Literal["ok", "crash", "timeout"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one trial. A breach ends it as a crash (or timeout) that names the limit."""
+    """Bounds of one trial, all that it started together. A breach ends it as a crash (or timeout) that names the limit.
+
+    Attributes:
+        wall_seconds: Wall clock.
+        output_bytes: Standard output and error together.
+        log_bytes: What is kept of them; no more is no breach.
+        cpu_seconds: User and system time of everything; None for no bound but wall clock and processors.
+        memory: Bytes, or as a float the share of what the machine (or the container) has.
+        processes: Processes and threads alive at one time.
+        open_files: Files that one process has open at one time.
+        disk_bytes: What is written to disk and not removed, files without a name included.
+        files: Files and folders that are made and not removed.
+    """
 
     wall_seconds: float
     output_bytes: int = 16 * 1024 * 1024
     log_bytes: int = 1024 * 1024
+    cpu_seconds: float | None = None
+    memory: int | float = 0.8
+    processes: int = 4096
+    open_files: int = 65536
+    disk_bytes: int = 20 * 1000**3
+    files: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A limit that a trial went beyond: its key below `sandbox` in the contract, and both values in people's units."""
+
+    key: str
+    seen: str
+    allowed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """A folder of compiled things that one run fills and every trial gets as a throw-away copy.
+
+    Attributes:
+        place: What it lies in: the trial's own home, or the project.
+        relative: Its path there, in its one normal spelling.
+        store: Folder in which its content is kept, in a folder that only Referee's user enters; until a run has filled
+            it, it is not there.
+    """
+
+    place: Literal["home", "project"]
+    relative: str
+    store: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +97,9 @@ class TrialSpec:
         metrics: The names that the contract asks for.
         scratch: Folder of the supervisor; it makes and removes one folder per trial in it.
         log: File that receives the trial's output while it runs, capped at `limits.log_bytes`.
+        gpus: Numbers of the GPUs that exist for the trial; None for all of the machine.
+        caches: Its caches; no two overlap, and none lies over a frozen file, a folder above one, or an input.
+        fill_caches: Whether it finds them empty, and what it leaves in them is stored if it ends well.
     """
 
     snapshot: str
@@ -71,6 +117,9 @@ class TrialSpec:
     metrics: tuple[str, ...]
     scratch: str
     log: str
+    gpus: tuple[int, ...] | None = ()
+    caches: tuple[Cache, ...] = ()
+    fill_caches: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +137,10 @@ class Measurement:
         signal: Name of the signal that ended it, if one did.
         output_bytes: What it wrote to standard output and error together.
         touched: Frozen paths, relative to `root`, that the trial changed in its throw-away layer.
+        limit: Key of the limit that ended it, such as `memory`; empty if none did.
         backend: What confined it: `bubblewrap`, `landlock` or `none`.
         level: The level that this backend reached.
+        protections: State of each protection of the machine that ran it, by name; empty where that is not known.
     """
 
     outcome: Outcome
@@ -104,6 +155,8 @@ class Measurement:
     touched: tuple[str, ...]
     backend: str
     level: Level
+    limit: str = ""
+    protections: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ supervisor is killed, the trials' own processes notice and end themselves with a
 only the standard library, so that it starts quickly. Run as `main()` with the socket's number.
 """
 
+import gc
 import os
 import select
 import signal
@@ -13,7 +14,7 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from . import kernel, process, trial
+from . import cgroup, kernel, process, trial
 
 _PATIENCE_MS = 25_000
 _MOST_FDS = 1
@@ -25,8 +26,12 @@ def main() -> None:
     control.set_inheritable(False)
     kernel.become_subreaper()
     kernel.hide_memory()
+    cgroup.sweep()
     supervisor = Supervisor(control)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A collection in a forked trial would copy every page that it looks at.
+    gc.freeze()
+    gc.disable()
     while supervisor.turn():
         pass
     supervisor.finish()

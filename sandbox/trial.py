@@ -1,8 +1,9 @@
 """One trial from specification to measurement, in a process of its own.
 
-Order, and with it the guarantee: everything the trial started is dead before a frozen file is looked
-at, a result is read, the folder is removed and the answer is sent. A trial that nobody waits for
-any more is killed and removed in the same way.
+It comes in two messages: the setting, from which the world is built up to its gate, and the order with the
+draft, which opens the gate; so a world can stand ready before its draft is known. Order, and with it the
+guarantee: everything the trial started is dead before a frozen file is looked at, a result is read, the
+folder is removed and the answer is sent. A trial that nobody waits for any more ends in the same way.
 """
 
 import os
@@ -13,18 +14,18 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from . import backends, kernel, limits, overlay, process, results, scratch, watch, wire
+from . import backends, cache_store, caches, kernel, limits, overlay, process, results, scratch, watch, wire
 from .errors import SandboxError
 from .log import Log
+from .ready import Ready, StaleError, prepare
 from .spec import Measurement, TrialSpec
-from .world import World
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """How a run ended, before anything that it left was looked at."""
 
-    ending: watch.Ending
+    end: watch.End
     status: int
     seconds: float
     seen: int
@@ -32,7 +33,7 @@ class Run:
 
 
 def answer(sock: socket.socket, parent: int) -> None:
-    """Receive one request, carry it out, and send the answer; every known fault is an answer too.
+    """Receive one setting and one order, carry them out, and send the answer; every known fault is an answer too.
 
     Args:
         sock: Connection to the server; its end is the order to stop.
@@ -43,9 +44,11 @@ def answer(sock: socket.socket, parent: int) -> None:
         return
     reply: dict[str, Any]
     try:
-        spec = wire.spec_of(message["spec"])
-        measurement = _measure(spec, backends.BACKENDS[message["backend"]], (sock.fileno(), parent))
+        setting = wire.spec_of(message["spec"])
+        measurement = _measure(setting, backends.BACKENDS[message["backend"]], sock, parent)
         reply = {"measurement": asdict(measurement) | {"metrics": dict(measurement.metrics)}}
+    except StaleError as error:
+        reply = {"stale": str(error)}
     except SandboxError as error:
         reply = {"fault": str(error)}
     except OSError as error:
@@ -56,26 +59,31 @@ def answer(sock: socket.socket, parent: int) -> None:
         return
 
 
-def _measure(spec: TrialSpec, backend: backends.Backend, lifelines: tuple[int, ...]) -> Measurement:
+def _measure(setting: TrialSpec, backend: backends.Backend, sock: socket.socket, parent: int) -> Measurement:
     limits.apply()
     kernel.become_subreaper()
-    folder = scratch.make(spec.scratch, limits.private_uid() if backend.drops_user else None, entered=backend.enters)
+    owner = limits.private_uid() if backend.drops_user else None
+    folder = scratch.make(setting.scratch, owner, entered=backend.enters)
+    group = limits.group(setting.limits)
     try:
-        return _in_folder(spec, backend, folder, lifelines)
+        ready = prepare(setting, backend, folder, group, sock, parent)
+        return _in_world(ready, backend, folder, (sock.fileno(), parent))
     finally:
         process.kill_all()
+        if group is not None:
+            group.remove()
+        caches.unmount(setting, folder)
         overlay.unmount(folder)
         scratch.clear(folder)
 
 
-def _in_folder(
-    spec: TrialSpec, backend: backends.Backend, folder: scratch.Folder, lifelines: tuple[int, ...]
+def _in_world(
+    ready: Ready, backend: backends.Backend, folder: scratch.Folder, lifelines: tuple[int, ...]
 ) -> Measurement:
-    world = backend.build(spec, folder)
-    kernel.hide_memory()
+    spec, world, measure = ready.spec, ready.world, ready.gauge
     log = Log(spec.log, spec.limits.log_bytes)
-    run = _run(spec, world, folder, log, lifelines)
-    if run.ending == "exit" and (fault := world.fault()):
+    run = _run(ready, log, lifelines)
+    if run.end.ending == "exit" and (fault := world.fault()):
         raise SandboxError(f"{fault}: {_last_line(spec.log)}")
     touched = world.touched()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -85,8 +93,8 @@ def _in_folder(
         reason="",
         metrics={},
         seconds=run.seconds,
-        cpu_seconds=used.ru_utime + used.ru_stime,
-        peak_memory_bytes=used.ru_maxrss * 1024,
+        cpu_seconds=max(used.ru_utime + used.ru_stime, measure.cpu_seconds),
+        peak_memory_bytes=max(used.ru_maxrss * 1024, measure.peak_memory_bytes),
         exit_code=code,
         signal=signal_name,
         output_bytes=run.seen,
@@ -94,31 +102,34 @@ def _in_folder(
         backend=backend.name,
         level=backend.level,
     )
-    return results.judged(spec, folder, measured, run.ending, run.stdout)
+    judged = results.judged(spec, folder, measured, run.end, run.stdout)
+    return cache_store.keep(spec, folder, world.caches, judged)
 
 
-def _run(spec: TrialSpec, world: World, folder: scratch.Folder, log: Log, lifelines: tuple[int, ...]) -> Run:
+def _run(ready: Ready, log: Log, lifelines: tuple[int, ...]) -> Run:
+    spec, running, measure = ready.spec, ready.running, ready.gauge
     seen = watch.Output(log, spec.limits.output_bytes)
     started = time.monotonic()
     try:
-        running = process.start(world, folder.owner)
-        ending = watch.watch(running, seen, spec.limits, lifelines, started)
+        measure.begin(len(spec.target_text.encode()))
+        running.release()
+        end = watch.watch(running, seen, spec.limits, lifelines, started, measure)
         seconds = time.monotonic() - started
         ended = process.kill_all()
         seen.drain(running)
     finally:
         log.close()
-    if ending == "abandoned":
+    if end.ending == "abandoned":
         raise SandboxError("the trial was stopped because nobody waits for its result any more")
-    if ending == "exit" and seen.full:
-        ending = "output"
-    return Run(ending, ended[running.pid], seconds, seen.seen, bytes(seen.stdout))
+    if end.ending == "exit":
+        end = watch.End("output") if seen.full else watch.End("exit", measure.last_look())
+    return Run(end, ended[running.pid], seconds, seen.seen, bytes(seen.stdout))
 
 
 def _ended(run: Run, *, shells: bool) -> tuple[int | None, str | None]:
     """Return exit code and signal name; a trial that Referee stopped has neither code nor merit."""
     code = os.waitstatus_to_exitcode(run.status)
-    if run.ending != "exit":
+    if run.end.ending != "exit":
         return None, "SIGKILL"
     number = -code if code < 0 else code - 128 if shells else 0
     if number > 0 and number in signal.valid_signals():

@@ -4,7 +4,7 @@ Used only where a contract asks for `minimum: none` and nothing better works. Th
 whatever its user can, the network included; what it changes in its copy of the project is found.
 """
 
-from . import copies
+from . import caches, copies
 from .scratch import Folder
 from .spec import TrialSpec
 from .world import World, environment, inside
@@ -18,11 +18,15 @@ def missing() -> str:
 def build(spec: TrialSpec, folder: Folder) -> World:
     """Build a world that is no more than a copy of the project."""
     project = copies.make(spec, folder)
+    own_caches = caches.copy(spec, folder, project.path)
     there = copies.moved(spec, project)
     return World(
         argv=there.argv,
         env=environment(spec, copies.places(spec, folder)),
         keep=(),
         enter=inside(there.cwd),
+        place=lambda order: project.place(order, folder),
         touched=project.touched,
+        written=project.written(folder),
+        caches=own_caches.left,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from . import limits
+from . import gpu
 from .draft import below
 from .scratch import Folder
 from .spec import TrialSpec
@@ -42,11 +42,13 @@ def places(spec: TrialSpec) -> Places:
     return Places(home=_HOME if taken or home is None else home, tmp="/tmp", out=_OUT)  # noqa: S108 - likewise
 
 
-def arguments(spec: TrialSpec, folder: Folder, merged: str) -> list[str]:
-    """Return the arguments that build the view; `merged` is the mounted project."""
+def arguments(spec: TrialSpec, folder: Folder, merged: str, shared: str) -> list[str]:
+    """Return the arguments that build the view; `merged` is the mounted project, `shared` the trial's /dev/shm."""
     binds = _binds(spec, folder, merged)
     lines = ["--proc", "/proc", "--dev", "/dev"]
-    lines += ["--size", str(limits.shared_memory_bytes()), "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108 - the trial's own
+    lines += ["--bind", shared, "/dev/shm"]  # noqa: S108 - the trial's own
+    for node in gpu.nodes(spec.gpus):
+        lines += _device(node)
     for bind in binds:
         lines += _one(bind, binds, folder)
     lines += _masks(spec, binds)
@@ -62,7 +64,7 @@ def _binds(spec: TrialSpec, folder: Folder, merged: str) -> list[Bind]:
         Bind(_OUT, folder.part("out"), "write"),
         Bind(spec.root, merged, "project"),
     ]
-    found += [Bind(os.path.normpath(path), path, "read") for path in spec.readable]
+    found += [Bind(os.path.normpath(path), path, "read") for path in (*spec.readable, *gpu.readable(spec.gpus))]
     if spec.network and Path(_RESOLVER).is_symlink():
         real = os.path.realpath(_RESOLVER)
         found.append(Bind(real, real, "read"))
@@ -76,11 +78,22 @@ def _one(bind: Bind, binds: list[Bind], folder: Folder) -> Iterator[str]:
         return
     around = _around(bind.place, binds)
     if around is None:
-        for parent in [*PurePosixPath(bind.place).parents][-2::-1]:
-            yield from ("--perms", "0755", "--dir", str(parent))
+        yield from _parents(bind.place)
     elif around.kind == "write":
         _make_mount_point(bind, around, folder)
     yield from ("--ro-bind" if bind.kind == "read" else "--bind", bind.source, bind.place)
+
+
+def _device(node: str) -> Iterator[str]:
+    """Show a device node; --bind would show one that cannot be opened."""
+    yield from _parents(node)
+    yield from ("--dev-bind", node, node)
+
+
+def _parents(place: str) -> Iterator[str]:
+    """Make the folders above a place: bubblewrap's own are closed to any other user."""
+    for parent in [*PurePosixPath(place).parents][-2::-1]:
+        yield from ("--perms", "0755", "--dir", str(parent))
 
 
 def _around(place: str, binds: list[Bind]) -> Bind | None:

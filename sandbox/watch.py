@@ -1,6 +1,6 @@
-"""Watch a running trial: its end, its deadline, its output, and the lifeline to the server.
+"""Watch a running trial: its end, its deadline, its output, its limits, and the lifeline to the server.
 
-Guarantee: returns at the latest `wall_seconds` after the start plus one scheduling delay, whatever the trial
+Guarantee: returns at the latest `wall_seconds` after the start plus one look of the gauge, whatever the trial
 does with signals or pipes. Reading is bounded, so a flood of output cannot hold up the deadline.
 """
 
@@ -8,16 +8,28 @@ import errno
 import os
 import select
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
+from . import process
+from .gauge import Gauge
 from .log import Log
 from .process import Running
-from .spec import Limits
+from .spec import Breach, Limits
 
 _CHUNK = 1 << 16
+_LONGEST = 3600.0
 
-Ending = Literal["exit", "deadline", "output", "abandoned"]
+Ending = Literal["exit", "deadline", "output", "limit", "abandoned"]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Why a watch ended, and with `limit` which one was exceeded."""
+
+    ending: Ending
+    breach: Breach | None = None
 
 
 @dataclass(slots=True)
@@ -48,6 +60,11 @@ class Output:
             self.stdout += data
         return bool(data)
 
+    def read(self, running: Running, ready: set[int]) -> list[int]:
+        """Read one piece of each stream that is ready; return those that are at their end."""
+        streams = [stream for stream in (running.stdout, running.stderr) if stream in ready]
+        return [stream for stream in streams if not self.take(stream, keep=stream == running.stdout)]
+
     def drain(self, running: Running) -> None:
         """Read what is left once everything is dead; pipes hold little, so this ends soon."""
         for descriptor, keep in ((running.stdout, True), (running.stderr, False)):
@@ -55,29 +72,46 @@ class Output:
                 pass
 
 
-def watch(running: Running, output: Output, limits: Limits, lifelines: tuple[int, ...], started: float) -> Ending:
+def watch(
+    running: Running, output: Output, limits: Limits, lifelines: tuple[int, ...], started: float, gauge: Gauge
+) -> End:
     """Return why the watch ended; kills nothing itself.
 
     Args:
         running: The started command.
         output: Receives what it writes.
-        limits: Of time; `output` knows its own.
+        limits: Of time; `output` and `gauge` know their own.
         lifelines: Descriptors that become readable when nobody waits for the result any more.
         started: `time.monotonic()` of the start.
+        gauge: Measures what the trial uses.
     """
     poller = select.poll()
     for descriptor in (running.watch, running.stdout, running.stderr, *lifelines):
         poller.register(descriptor, select.POLLIN)
     deadline = started + limits.wall_seconds
-    while (left := deadline - time.monotonic()) > 0:
-        ready = {descriptor for descriptor, _ in poller.poll(min(left, 3600.0) * 1000)}
+    while (now := time.monotonic()) < deadline:
+        wait = min(deadline - now, gauge.seconds_to_next(now), _LONGEST)
+        ready = {descriptor for descriptor, _ in poller.poll(wait * 1000)}
         if ready & set(lifelines):
-            return "abandoned"
-        for descriptor in (running.stdout, running.stderr):
-            if descriptor in ready and not output.take(descriptor, keep=descriptor == running.stdout):
-                poller.unregister(descriptor)
+            return End("abandoned")
+        for descriptor in output.read(running, ready):
+            poller.unregister(descriptor)
         if output.full:
-            return "output"
+            return End("output")
         if running.watch in ready:
-            return "exit"
-    return "deadline"
+            return End("exit")
+        if breach := _look(gauge, running):
+            return End("limit", breach)
+    return End("deadline")
+
+
+def _look(gauge: Gauge, running: Running) -> Breach | None:
+    """Look if it is time; before that, collect orphans that ended, so that they take no place among the living."""
+    now = time.monotonic()
+    if gauge.seconds_to_next(now) > 0:
+        return None
+    for child in process.children():
+        if child != running.pid:
+            with suppress(ChildProcessError):
+                os.waitpid(child, os.WNOHANG)
+    return gauge.look(now)

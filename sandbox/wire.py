@@ -1,13 +1,17 @@
-"""Messages between server and supervisor: one JSON value per line over a stream socket."""
+"""Messages between server and supervisor: one JSON value per line over a stream socket.
+
+To a trial's process go its setting and its order; it answers with a measurement, with a fault, or, while nothing
+was run yet, with `stale`.
+"""
 
 import json
 import socket
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from .errors import SandboxError
-from .spec import Level, Limits, Measurement, TrialSpec
+from .spec import Cache, Level, Limits, Measurement, TrialSpec
 
 _CHUNK = 1 << 16
 LONGEST = 64 * 1024 * 1024
@@ -19,13 +23,13 @@ def encode(message: Mapping[str, Any]) -> bytes:
 
 
 def receive(sock: socket.socket) -> dict[str, Any]:
-    """Read one message; an empty one if the other side has gone."""
+    """Read one message and no byte beyond it; an empty one if the other side has gone."""
     data = bytearray()
     while not data.endswith(b"\n") and len(data) < LONGEST:
-        part = sock.recv(_CHUNK)
-        if not part:
+        ahead = sock.recv(_CHUNK, socket.MSG_PEEK)
+        if not ahead:
             return {}
-        data += part
+        data += sock.recv(ahead.find(b"\n") + 1 or len(ahead))
     return decode(bytes(data))
 
 
@@ -42,16 +46,37 @@ def decode(line: bytes) -> dict[str, Any]:
     return dict(message)
 
 
+def setting(spec: TrialSpec) -> TrialSpec:
+    """Return what a trial's world is built from: all but the draft, the log's name and the time it may take."""
+    limits = replace(spec.limits, wall_seconds=0.0)
+    return replace(spec, target_text="", log=f"{spec.log.rpartition('/')[0]}/log", limits=limits)
+
+
+def order(spec: TrialSpec) -> bytes:
+    """Return the message that adds to a setting what it lacks."""
+    return encode({"target_text": spec.target_text, "log": spec.log, "wall_seconds": spec.limits.wall_seconds})
+
+
+def ordered(spec: TrialSpec, message: Mapping[str, Any]) -> TrialSpec:
+    """Return the trial that a setting and its order make."""
+    limits = replace(spec.limits, wall_seconds=message["wall_seconds"])
+    return replace(spec, target_text=message["target_text"], log=message["log"], limits=limits)
+
+
 def spec_message(spec: TrialSpec) -> dict[str, Any]:
     """Return a trial's specification as plain JSON data."""
-    return asdict(spec) | {"env": dict(spec.env)}
+    plain = {field.name: getattr(spec, field.name) for field in fields(spec)}
+    caches = [asdict(cache) for cache in spec.caches]
+    return plain | {"env": dict(spec.env), "limits": asdict(spec.limits), "caches": caches}
 
 
 def spec_of(message: Mapping[str, Any]) -> TrialSpec:
     """Return the specification that `spec_message` made plain."""
     fields: dict[str, Any] = dict(message)
     fields |= {key: tuple(message[key]) for key in ("argv", "readable", "metrics")}
+    fields["gpus"] = None if message["gpus"] is None else tuple(message["gpus"])
     fields |= {"minimum": Level(message["minimum"]), "limits": Limits(**message["limits"])}
+    fields["caches"] = tuple(Cache(**cache) for cache in message["caches"])
     return TrialSpec(**fields)
 
 

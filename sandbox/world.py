@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .spec import TrialSpec
@@ -22,25 +22,37 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One trial, ready to be started.
+    """One trial, ready to be started and to wait at its gate until its draft is there.
 
     Attributes:
         argv: What to execute.
         env: Its environment.
         keep: Descriptors that it inherits besides the standard three.
         enter: Runs in the forked child just before it executes `argv`; raises OSError or SandboxError.
+        place: Puts the draft of a specification where the trial will find its target.
         touched: After everything is dead: the frozen paths that were changed.
+        written: Folders that hold what the trial writes to disk.
+        memory_mounts: Where what it writes to memory file systems can be counted.
+        gate: A pipe; the command is executed once a byte is written to it.
+        waits: Whether `argv` reads the gate itself; otherwise the forked child does before it executes `argv`.
         fault: After the end: why the world itself could not be set up, or an empty text.
         shells: Whether the backend reports a signal the way shells do, as exit code 128 + number.
+        caches: Where each cache of the specification can be found after the end.
     """
 
     argv: tuple[str, ...]
     env: dict[str, str]
     keep: tuple[int, ...]
     enter: Callable[[], None]
+    place: Callable[[TrialSpec], None]
     touched: Callable[[], tuple[str, ...]]
+    written: tuple[str, ...]
+    memory_mounts: tuple[str, ...] = ()
+    gate: tuple[int, int] = field(default_factory=os.pipe)
+    waits: bool = False
     fault: Callable[[], str] = str
     shells: bool = False
+    caches: tuple[str, ...] = ()
 
     @property
     def command(self) -> tuple[str, ...]:

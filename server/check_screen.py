@@ -5,20 +5,25 @@ from typing import Any
 
 from ..session.numbers import show
 from ..session.untrusted import printable
+from .sandbox_lines import sandbox_lines
 
 _WIDTH = 11
 _MINUTE, _HOUR = 60, 3600
 _KILO = 1024
 
 
-def render(facts: Mapping[str, Any]) -> str:
-    """What a person reads before the night: what is measured, how well it is protected, and what to do next."""
+def render(facts: Mapping[str, Any], *, everything: bool = False) -> str:
+    """What a person reads before the night: what is measured, how well it is protected, and what to do next.
+
+    With `everything`, what is protected is listed with its evidence like what is not.
+    """
     rows = [
         *_heading(facts),
         *_baseline(facts),
         *_rows("guards", [f"the baseline itself fails: {said}" for said in facts["guards_failed"]]),
         *_rows("integrity", [f"{facts['integrity']['level']}: {facts['integrity']['text']}"]),
-        *_sandbox(facts["sandbox"]),
+        *_rows("sandbox", sandbox_lines(facts["sandbox"], everything=everything)),
+        *_rows("gpu", _gpu(facts["gpu"])),
         *_rows("inputs", [f"{', '.join(facts['inputs'])} (read-only, fingerprinted)"] if facts["inputs"] else []),
         *_rows("warning", facts["warnings"]),
         *_session(facts["session"]),
@@ -69,18 +74,11 @@ def _baseline(facts: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def _sandbox(found: Mapping[str, Any]) -> Iterator[str]:
-    head = f"{found['level']}: {found['backend']}" if found["level"] != "none" else "none: nothing is confined"
-    lines = [f"{head}; network {'on' if found['network'] else 'off'}"]
-    weak = [item for item in found["protections"] if item["state"] != "enforced"]
-    lines += [f"{_weak(item)}" for item in weak]
-    lines += [f"not better because: {said}" for said in found["lost"]]
-    yield from _rows("sandbox", lines)
-
-
-def _weak(item: Mapping[str, str]) -> str:
-    said = f"{item['name']}: {item['state']} ({item['evidence']})"
-    return f"{said}; to raise it: {item['remedy']}" if item["remedy"] else said
+def _gpu(found: Mapping[str, Any]) -> list[str]:
+    if not found["nodes"]:
+        return []
+    asked = found["asked"] if isinstance(found["asked"], str) else ", ".join(map(str, found["asked"]))
+    return [f"{asked}: {', '.join(found['nodes'])}", *([found["edge"]] if found["edge"] else [])]
 
 
 def _session(found: Mapping[str, Any] | None) -> Iterator[str]:

@@ -38,6 +38,7 @@ _HIGHER = frozenset({
     "acc", "accuracy", "auc", "bleu", "f1", "fitness", "ndcg", "precision", "r2", "recall", "return", "reward", "score",
     "speedup", "throughput",
 })  # fmt: skip
+_USES_GPUS = frozenset({"cupy", "jax", "lightning", "tensorflow", "torch", "triton"})
 _JUDGED_ON = ("val", "valid", "validation", "test", "eval", "heldout")
 
 
@@ -87,6 +88,11 @@ def goal(name: str) -> str:
     if lower == higher:
         return ""
     return "minimize" if lower else "maximize"
+
+
+def gpu_user(found: Survey) -> str:
+    """A library that the sources import and that computes on a GPU, if there is one."""
+    return next(iter(sorted(found.imports & _USES_GPUS)), "")
 
 
 def _rank(name: str) -> tuple[bool, bool]:

@@ -43,8 +43,8 @@ class Answers:
     timeout: str
 
 
-def program_text(answers: Answers, inputs: Sequence[str]) -> str:
-    """A whole `program.md`."""
+def program_text(answers: Answers, inputs: Sequence[str], *, gpu: bool = False) -> str:
+    """A whole `program.md`; with `gpu` its trials get every GPU."""
     lines = [
         "---",
         f"target: {scalar(answers.target)}",
@@ -57,8 +57,9 @@ def program_text(answers: Answers, inputs: Sequence[str]) -> str:
         "  max_experiments: 100",
         "  max_wall_clock_hours: 8",
     ]
-    if inputs:
-        lines += ["sandbox:", f"  inputs: [{', '.join(json.dumps(path, ensure_ascii=False) for path in inputs)}]"]
+    lines += ["sandbox:"] if inputs or gpu else []
+    lines += ["  gpu: all"] if gpu else []
+    lines += [f"  inputs: [{', '.join(json.dumps(path, ensure_ascii=False) for path in inputs)}]"] if inputs else []
     direction = {"minimize": "smaller", "maximize": "larger"}.get(answers.goal, "better")
     policy = _POLICY.format(target=answers.target, metric=answers.metric, direction=direction)
     return "\n".join([*lines, "---", policy])

@@ -7,7 +7,7 @@ is made in a folder of its own and removed, also after an earlier check that was
 import shutil
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from ..session.contract import Program
 from ..session.errors import RepositoryError
 from ..session.opening import prepare
 from ..session.pins import Pins
-from ..session.places import PROGRAM
-from ..session.plan import log_path, trial_spec
+from ..session.places import PROGRAM, probes
+from ..session.plan import asked, gpus, log_path, trial_spec
 from ..session.project import Project
 from ..session.snapshot import Snapshot
 from ..session.state import Opened
@@ -59,8 +59,9 @@ async def rehearse(project: Project, program: Program, tag: str) -> Rehearsal:
     """
     base = project.base(project.repository.head())
     opened, warnings = prepare(project, program, base, tag)
-    async with Launcher() as launcher:
-        capabilities = await launcher.capabilities(program.contract.sandbox.minimum)
+    async with Launcher(probes=probes(), anew=True) as launcher:
+        sandbox = program.contract.sandbox
+        capabilities = await launcher.capabilities(sandbox.minimum, gpus(sandbox), asked(sandbox))
         pins = Pins(tuple(opened.pins))
         fingerprints = pins.take()
         with _own_folder(project) as home:
@@ -72,7 +73,7 @@ async def rehearse(project: Project, program: Program, tag: str) -> Rehearsal:
     reason = measurement["reason"] or judge.judge_baseline(program.contract, measurement["metrics"]) or ""
     if changed and not reason:
         reason = f"{changed[0]} while it ran"
-    if not reason:
+    if not reason and not program.contract.sandbox.cache:  # what it compiled is gone, so no session may take it
         _remember(project, opened, fingerprints, measurement, log)
     return Rehearsal(opened, tuple(warnings), capabilities, measurement, reason, log)
 
@@ -117,6 +118,7 @@ async def _runs(project: Project, opened: Opened, home: Path, launcher: Launcher
     entry = project.repository.target_entry(project.base(opened.base), opened.target)
     text = project.repository.text(entry.oid, opened.target)
     runs: list[Measurement] = []
+    fills = bool(opened.contract.sandbox.cache)
     while len(runs) < evaluate.repeats and not (runs and runs[-1].outcome != "ok"):
         spec = trial_spec(
             opened,
@@ -128,6 +130,9 @@ async def _runs(project: Project, opened: Opened, home: Path, launcher: Launcher
             run=len(runs),
             seconds=evaluate.timeout,
         )
+        if fills and (filled := await launcher.measure(replace(spec, fill_caches=True))).outcome != "ok":
+            return [filled]
+        fills = False
         runs.append(await launcher.measure(spec))
     return runs
 

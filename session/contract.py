@@ -7,7 +7,6 @@ by Python: do not change the dictionaries within.
 
 import hashlib
 import json
-from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -23,26 +22,23 @@ from pydantic import (
 
 from ..sandbox.spec import Level
 from . import shorthand
+from .consistency import KeyedError, apart, match_weights, ordered
 
 Goal = Literal["minimize", "maximize"]
-
-
-class KeyedError(ValueError):
-    """A fault of one key below the place where it was noticed."""
-
-    def __init__(self, key: str, text: str) -> None:
-        """Take the key, relative to that place, and the text."""
-        super().__init__(text)
-        self.key = key
 
 
 _Text = Annotated[str, AfterValidator(shorthand.plain_text)]
 _Texts = Annotated[tuple[_Text, ...], Field(strict=False)]
 _Inputs = Annotated[tuple[Annotated[str, AfterValidator(shorthand.input_path)], ...], Field(strict=False)]
+_Caches = Annotated[tuple[Annotated[str, AfterValidator(shorthand.cache_path)], ...], Field(strict=False)]
 _Argv = Annotated[
     tuple[str, ...], Field(strict=False), AfterValidator(shorthand.command), BeforeValidator(shorthand.words)
 ]
 _Seconds = Annotated[float, Field(gt=0, le=shorthand.MAX_SECONDS), BeforeValidator(shorthand.seconds)]
+_Bytes = Annotated[int, Field(ge=1_000_000, le=10**18), BeforeValidator(shorthand.size)]
+_Memory = Annotated[int | float, BeforeValidator(shorthand.memory), AfterValidator(shorthand.enough_memory)]
+_Count = Annotated[int, Field(ge=16, le=10**9)]
+_Gpus = Annotated[Literal["none", "all"] | tuple[int, ...], BeforeValidator(shorthand.gpus)]
 _Bounds = Annotated[tuple[float, float], Field(strict=False), BeforeValidator(shorthand.pair)]
 _Name = Annotated[str, AfterValidator(shorthand.metric_name)]
 _Variable = Annotated[str, AfterValidator(shorthand.variable)]
@@ -122,16 +118,10 @@ class Metric(_Model):
             raise ValueError("only a guard takes min, max, min_ratio and max_ratio: add role: guard")
         if self.role == "guard" and self.min_delta:
             raise KeyedError("min_delta", "only the role metric takes min_delta: a guard is within its limits or not")
-        _ordered("bounds", self.bounds)
-        _ordered("min", (self.min, self.max))
-        _ordered("min_ratio", (self.min_ratio, self.max_ratio))
+        ordered("bounds", self.bounds)
+        ordered("min", (self.min, self.max))
+        ordered("min_ratio", (self.min_ratio, self.max_ratio))
         return self
-
-
-def _ordered(key: str, limits: tuple[float | None, float | None] | None) -> None:
-    low, high = limits or (None, None)
-    if low is not None and high is not None and low > high:
-        raise KeyedError(key, f"the lowest value {low!r} is above the highest {high!r}")
 
 
 class Keep(_Model):
@@ -156,8 +146,32 @@ class Sandbox(_Model):
     network: bool = False
     """Whether the trial may reach the network."""
 
+    memory: _Memory = 0.8
+    """Bytes that a trial may use, or as a float the share of the machine."""
+
+    processes: _Count = 4096
+    """Processes and threads of a trial at one time."""
+
+    cpu: _Seconds | None = None
+    """Processor seconds of a trial, all its processes together; None for no limit but time and processors."""
+
+    disk: _Bytes = 20 * 1000**3
+    """Bytes that a trial may leave on disk."""
+
+    files: _Count = 1_000_000
+    """Files and folders that a trial may leave on disk."""
+
+    open_files: _Count = 65536
+    """Files that one process of a trial may have open."""
+
+    gpu: _Gpus = "none"
+    """GPUs that exist for the trial: none, all, or their numbers."""
+
     inputs: _Inputs = ()
     """Files and folders outside the snapshot that the trial may read; relative to the project, absolute or with `~`."""
+
+    cache: _Caches = ()
+    """Folders of compilers, `~/…` or in the project: a run before the baseline fills them, each later one gets a copy."""
 
     env: Annotated[dict[_Variable, _Value], BeforeValidator(shorthand.names)] = Field(
         default_factory=dict[str, str | None]
@@ -203,7 +217,7 @@ class Contract(_Model):
         if keep.rule != "weighted" and keep.weights:
             raise KeyedError("weights", "weights count only with rule: weighted")
         if keep.rule == "weighted" and metrics is not None:
-            _match_weights(keep.weights, tuple(name for name, metric in metrics.items() if metric.role == "metric"))
+            match_weights(keep.weights, tuple(name for name, metric in metrics.items() if metric.role == "metric"))
         return keep
 
     @field_validator("sandbox")
@@ -212,6 +226,7 @@ class Contract(_Model):
         target: Target | None = info.data.get("target")
         if target and any(shorthand.holds(path, target.path) for path in sandbox.inputs):
             raise KeyedError("inputs", f"an input may not hold the target {target.path!r}")
+        apart(sandbox.cache, sandbox.inputs, target.path if target else None)
         return sandbox
 
     @property
@@ -229,15 +244,6 @@ class Contract(_Model):
         dump = self.model_dump(mode="json")
         dump["metrics"] = list(dump["metrics"].items())
         return hashlib.sha256(json.dumps(dump, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _match_weights(weights: Mapping[str, float], names: tuple[str, ...]) -> None:
-    for name in names:
-        if name not in weights:
-            raise KeyedError("weights", f"rule weighted needs a weight for {name!r}")
-    for name in weights:
-        if name not in names:
-            raise KeyedError(f"weights.{name}", f"no metric of that name; expected one of: {', '.join(names)}")
 
 
 class Budget(_Model):

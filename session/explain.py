@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from .contract import Budget, Contract, Evaluate, Keep, KeyedError, Metric, Sandbox, Target
+from .consistency import KeyedError
+from .contract import Budget, Contract, Evaluate, Keep, Metric, Sandbox, Target
 from .shapes import is_list, is_table
 from .wording import CUT, clean, quoted
 
@@ -34,7 +35,7 @@ UNBUILT: dict[tuple[str, ...], tuple[str, ...]] = {
     ),
     ("keep",): ("max_jump", "on_suspicious"),
     ("budget",): ("plateau", "goal"),
-    ("sandbox",): ("memory", "processes", "disk", "cache", "private", "gpu"),
+    ("sandbox",): ("private",),
 }
 """Keys whose behaviour is designed and not built; by the place where they may stand one day."""
 

@@ -20,7 +20,10 @@ from ..sandbox.launch import Launcher
 from . import trials
 from .answers import running_reply
 from .opening import open_session
+from .places import probes
+from .plan import asked, gpus
 from .project import Project
+from .protections import KIND, record_of
 from .reading import read_only
 from .reply import Reply
 from .rows import Words, write_forgotten
@@ -70,7 +73,7 @@ class Loop:
     def __init__(self, folder: Path, tag: str | None = None) -> None:
         self._folder, self._tag = folder, tag
         self._lock = anyio.Lock()
-        self._launcher = Launcher()
+        self._launcher = Launcher(probes=probes())
         self._project: Project | None = None
         self._session: Session | None = None
         self._job: Job | None = None
@@ -161,9 +164,11 @@ class Loop:
     async def _opened(self) -> Session:
         if self._session is None:
             program = await to_thread.run_sync(lambda: self._found_project().program())
-            await self._launcher.capabilities(program.contract.sandbox.minimum)
+            sandbox = program.contract.sandbox
+            found = await self._launcher.capabilities(sandbox.minimum, gpus(sandbox), asked(sandbox))
             self._session = await to_thread.run_sync(lambda: open_session(self._found_project(), self._tag))
             self._session.agent = self.agent
+            self._session.record(KIND, record_of(found), sync=False)
         session = self._session
         await to_thread.run_sync(lambda: self._tidy(session))
         return session

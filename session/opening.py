@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from .. import __version__
-from . import results
+from . import caches, results
 from .command import Resolved, environments, named_files, resolve
 from .contract import Program
 from .errors import RefusedError, RepositoryError
@@ -198,6 +198,7 @@ def prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[O
         )
     inputs = _inputs(project, contract.sandbox.inputs)
     readable = tuple(dict.fromkeys((*command.readable, *inputs)))
+    caches.refuse(contract.sandbox.cache, checkout, base, readable)
     frozen = Path(command.program).is_relative_to(checkout.root) and not any(
         Path(command.program).is_relative_to(place) for place in inputs
     )

@@ -56,6 +56,11 @@ def state_root() -> Path:
     return Path(base).absolute() / "referee"
 
 
+def probes() -> Path:
+    """The file that keeps what was found about this machine's limits, see `sandbox.remembered`."""
+    return state_root() / "probes.json"
+
+
 def find_checkout(folder: Path) -> Checkout:
     """The working tree around `folder`, which is taken as the project.
 

@@ -4,7 +4,10 @@ import hashlib
 import os
 from pathlib import Path
 
+from ..sandbox.choice import KEYS
 from ..sandbox.spec import Limits, TrialSpec
+from . import caches
+from .contract import Sandbox
 from .places import Checkout
 from .state import Opened
 
@@ -38,11 +41,44 @@ def trial_spec(
         readable=opened.readable,
         network=contract.sandbox.network,
         minimum=contract.sandbox.minimum,
-        limits=Limits(wall_seconds=seconds),
+        limits=limits(contract.sandbox, seconds),
         metrics=tuple(contract.metrics),
         scratch=str(home / "scratch"),
         log=str(log_path(home, number, run)),
+        gpus=gpus(contract.sandbox),
+        caches=caches.of_contract(contract.sandbox.cache, checkout, home),
     )
+
+
+def limits(sandbox: Sandbox, seconds: float) -> Limits:
+    """The bounds of one run that may take `seconds` of wall clock."""
+    return Limits(
+        wall_seconds=seconds,
+        cpu_seconds=sandbox.cpu,
+        memory=sandbox.memory,
+        processes=sandbox.processes,
+        open_files=sandbox.open_files,
+        disk_bytes=sandbox.disk,
+        files=sandbox.files,
+    )
+
+
+def gpus(sandbox: Sandbox) -> tuple[int, ...] | None:
+    """The numbers of the GPUs that a trial gets; None for all."""
+    if isinstance(sandbox.gpu, tuple):
+        return sandbox.gpu
+    return None if sandbox.gpu == "all" else ()
+
+
+def asked(sandbox: Sandbox) -> frozenset[str]:
+    """The keys whose protection a program asks for in so many words, out of `sandbox.choice.KEYS`.
+
+    To be asked of `program.md` itself: in a journal every key is written out.
+    """
+    given = sandbox.model_fields_set & KEYS.keys()
+    unasked = {"cpu"} if sandbox.cpu is None else set[str]()
+    unasked |= {"network"} if sandbox.network else set[str]()
+    return frozenset(given - unasked)
 
 
 def log_path(home: Path, number: int, run: int = 0) -> Path:

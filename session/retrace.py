@@ -131,6 +131,7 @@ def _measured(found: Retraced, state: State, record: Record) -> None:
     measured = record.data["measurement"]
     if trial.number or not measured.get("rehearsed"):  # a baseline of `referee check` took its time before
         _time(found, record, trial, measured["seconds"])
+        _protected(found, state, record, measured.get("protections") or {})
 
 
 def _interrupted(found: Retraced, state: State, record: Record) -> None:
@@ -143,6 +144,15 @@ def _ended(found: Retraced, state: State, record: Record) -> Trial:
     _blame(found.steps, record, number, {"it ended without running": state.running == number})
     found.trials[number].ended = record.seq
     return state.trials[number]
+
+
+def _protected(found: Retraced, state: State, record: Record, states: Mapping[str, str]) -> None:
+    """A trial was protected as its server found the machine; older records do not tell."""
+    known = state.protections
+    other = sorted(name for name in known.keys() | states.keys() if states.get(name) != known.get(name))
+    same = not states or not known or not other
+    said = f"its protections are not those that its server found: {shown(', '.join(other))}"
+    _blame(found.steps, record, record.data["trial"], {said: same})
 
 
 def _time(found: Retraced, record: Record, trial: Trial, seconds: float) -> None:

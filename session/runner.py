@@ -1,6 +1,6 @@
 """One trial from its start in the journal to its measurement, whatever happens to the call that asked for it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 from anyio import to_thread
@@ -8,8 +8,9 @@ from anyio import to_thread
 from ..sandbox.errors import RefereeError, SandboxError
 from ..sandbox.launch import Launcher
 from ..sandbox.spec import Measurement
-from . import rows, trials
+from . import caches, rows, trials
 from .baseline_cache import Cached
+from .plan import environment
 from .reply import Reply
 from .rows import Words
 from .session import Change, Session
@@ -109,16 +110,32 @@ async def measure(session: Session, launcher: Launcher, lock: anyio.Lock, begun:
 async def _runs(session: Session, launcher: Launcher, lock: anyio.Lock, begun: trials.Begun) -> list[Measurement]:
     repeats = session.contract.evaluate.repeats
     runs: list[Measurement] = []
+    filled = await _fill(session, launcher, lock, begun) if begun.number == 0 else None
+    if filled and filled.outcome != "ok":
+        return [filled]
     while len(runs) < repeats:
         async with lock:
-            seconds = trials.seconds_of(session, begun, sum(run.seconds for run in runs))
-            if runs and seconds <= 0:
+            spent = sum(run.seconds for run in [*([filled] if filled else []), *runs])
+            seconds = trials.seconds_of(session, begun, spent)
+            if (runs or filled) and seconds <= 0:
                 break
             spec = trials.spec_of(session, begun, len(runs), seconds)
-        runs.append(await launcher.measure(spec))
+        next_run = (len(runs) + 1) % repeats
+        following = replace(spec, env=environment(session.state.opened, next_run))
+        runs.append(await launcher.measure(spec, following=following))
         if runs[-1].outcome != "ok":
             break
     return runs
+
+
+async def _fill(session: Session, launcher: Launcher, lock: anyio.Lock, begun: trials.Begun) -> Measurement | None:
+    """Fill the contract's caches by a run that does not count: trials are not to be better for compiling nothing."""
+    await to_thread.run_sync(lambda: caches.forget(session.state_home))
+    if not session.contract.sandbox.cache:
+        return None
+    async with lock:
+        spec = trials.spec_of(session, begun, 0, trials.seconds_of(session, begun, 0.0))
+    return await launcher.measure(replace(spec, fill_caches=True), following=spec)
 
 
 def concluded(session: Session, job: Job, number: int, runs: Runs) -> tuple[Reply, trials.Begun | None]:

@@ -9,6 +9,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator
+from decimal import Decimal
 
 from .shapes import is_sequence
 
@@ -16,6 +17,10 @@ MAX_SECONDS = 365 * 24 * 3600.0
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DURATION = re.compile(r"(?=\d)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGT]i?)?B?", re.ASCII)
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%", re.ASCII)
+_LEAST_MEMORY, _MOST_MEMORY = 16_000_000, 10**18
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _COLUMNS = frozenset({"commit", "status", "description", "timestamp"})
 _SUPERVISED = frozenset({"wall_seconds", "cpu_seconds", "peak_memory_gb"})
@@ -31,6 +36,48 @@ def seconds(value: object) -> object:
         raise ValueError("expected a duration such as 90s, 10m, 1h30m or a number of seconds")
     hours, minutes, rest = (float(part or 0) for part in found.groups())
     return hours * 3600 + minutes * 60 + rest
+
+
+def size(value: object) -> object:
+    """Bytes of `20GB`, `512MiB`, `1.5 TB` or a plain number; kB is 1000 bytes, KiB 1024."""
+    if not isinstance(value, str):
+        return value
+    found = _SIZE.fullmatch(value.strip())
+    if not found:
+        raise ValueError("expected a size such as 20GB, 512MiB or a number of bytes")
+    unit = (found[2] or "").lower()
+    factor = 1024 if unit.endswith("i") else 1000
+    return round(Decimal(found[1]) * factor ** _POWERS[unit.removesuffix("i")])
+
+
+def memory(value: object) -> object:
+    """A `size`, or the share of the machine: `80%`, as a number up to 1.0."""
+    share = _SHARE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if share:
+        if not 0 < float(share[1]) <= 100:  # noqa: PLR2004 - percent
+            raise ValueError("expected a share above 0% and up to 100%")
+        return float(share[1]) / 100
+    if isinstance(value, float) and not 0 < value <= 1:
+        raise ValueError("expected a share such as 80%, a size such as 16GB or a whole number of bytes")
+    return size(value)
+
+
+def enough_memory(value: float) -> float:
+    """Refuse what no interpreter starts in."""
+    if isinstance(value, int) and not _LEAST_MEMORY <= value <= _MOST_MEMORY:
+        raise ValueError("expected at least 16MB of memory")
+    return value
+
+
+def gpus(value: object) -> object:
+    """`none`, `all`, or the different numbers of GPUs, smallest first."""
+    if isinstance(value, str) and value in {"none", "all"}:
+        return value
+    listed = list(value) if is_sequence(value) else []
+    numbers = {number for number in listed if type(number) is int and number >= 0}
+    if not listed or len(numbers) != len(listed):
+        raise ValueError("expected none, all or a list of different numbers of GPUs, such as [0, 1]")
+    return tuple(sorted(numbers))
 
 
 def words(value: object) -> object:
@@ -148,10 +195,20 @@ def input_path(path: str) -> str:
     return path
 
 
+def cache_path(path: str) -> str:
+    """The folder in its one normal spelling, if it lies below the home (`~/`) or the project folder."""
+    plain_text(path)
+    normal = posixpath.normpath(path)
+    inside = not normal.startswith("/") and ".." not in path.split("/") and normal not in {".", "~"}
+    if not inside or (normal.startswith("~") and not normal.startswith("~/")):
+        raise ValueError("expected a folder such as ~/.triton, or one inside the project such as .jit, without '..'")
+    return normal
+
+
 def holds(folder: str, path: str) -> bool:
     """Whether `folder` is `path` or one of the folders above it, by spelling."""
-    normal = posixpath.normpath(folder)
-    return path == normal or path.startswith(normal + "/")
+    above, below = posixpath.normpath(folder), posixpath.normpath(path)
+    return below == above or below.startswith(above + "/")
 
 
 def _encodable(text: str) -> bool:

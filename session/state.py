@@ -14,6 +14,7 @@ from .budget import Instant, Spent, advance
 from .contract import Budget, Contract
 from .errors import JournalError
 from .journal import Record
+from .protections import KIND, states_of
 
 
 class Decision(StrEnum):
@@ -84,7 +85,7 @@ class Trial:
 
 @dataclass(slots=True)
 class State:
-    """Everything known about a session."""
+    """Everything known about a session; `protections` are the states that its latest server found, by name."""
 
     opened: Opened
     budget: Budget
@@ -94,6 +95,7 @@ class State:
     running: int | None = None
     baseline_reason: str = ""
     policy_sha256: str = ""
+    protections: Mapping[str, str] = field(default_factory=dict[str, str])
     taken: set[str] = field(default_factory=set[str])
     cost_usd: float = 0.0
     consecutive_crashes: int = 0
@@ -134,13 +136,11 @@ class State:
     def spent(self, at: Instant) -> Spent:
         """What the session has used up at `at`."""
         seconds = advance(self.elapsed, self.last, at) if self.started and self.last else self.elapsed
-        experiments = sum(1 for number in self.trials if number > 0)
-        return Spent(experiments, seconds, self.cost_usd, self.consecutive_crashes)
+        return Spent(sum(number > 0 for number in self.trials), seconds, self.cost_usd, self.consecutive_crashes)
 
     def measured_as(self, blob: str) -> Trial | None:
         """The trial that measured exactly these bytes and was not interrupted."""
-        same = (t for t in self.trials.values() if t.blob == blob and t.measured and not t.interrupted)
-        return next(same, None)
+        return next((t for t in self.trials.values() if t.blob == blob and t.measured and not t.interrupted), None)
 
 
 def fold(records: Iterable[Record]) -> State | None:
@@ -277,6 +277,10 @@ def _policy(state: State, data: Mapping[str, Any]) -> None:
     state.policy_sha256 = data["sha256"]
 
 
+def _protections(state: State, data: Mapping[str, Any]) -> None:
+    state.protections = states_of(data)
+
+
 def _ignored(state: State, data: Mapping[str, Any]) -> None:
     state.taken.add(data["message"])
 
@@ -292,4 +296,5 @@ _EFFECTS: Mapping[str, Callable[[State, Mapping[str, Any]], None]] = {
     "extended": _extended,
     "policy": _policy,
     "ignored": _ignored,
+    KIND: _protections,
 }

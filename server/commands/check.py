@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -12,10 +13,12 @@ from typing import Any
 
 import anyio
 
+from ...sandbox import gpu
 from ...session import budget, judge
-from ...session.contract import Program
+from ...session.contract import Program, Sandbox
 from ...session.errors import RepositoryError
 from ...session.places import PROGRAM
+from ...session.plan import gpus
 from ...session.project import Known, Project, refuse_tag
 from ...session.reading import read_only
 from ...session.refs import refuse_blocked
@@ -27,6 +30,10 @@ from ..tree_warnings import tree_warnings
 from .common import add_json, add_repo, add_tag
 
 _INTEGRITY = {"self-reported": "target and evaluator run together; the number is as honest as the target's code"}
+_OWN_PROCESSES = (
+    "under Landlock a trial with a GPU can mark your other processes to be killed first when memory runs out; "
+    "bubblewrap would not let it"
+)
 _COMMITTED = "A trial sees the committed files and sandbox.inputs, nothing else. Mend it, then run referee check again."
 
 
@@ -35,14 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_repo(parser)
     add_tag(parser)
     add_json(parser)
+    help_text = "list every protection of the sandbox with its evidence"
+    parser.add_argument("--verbose", action="store_true", help=help_text)
 
 
 def run(given: argparse.Namespace) -> int:
     """Check, and print the screen."""
-    return check(given.repo, given.tag, as_json=given.json)
+    return check(given.repo, given.tag, as_json=given.json, verbose=given.verbose)
 
 
-def check(folder: Path, tag: str | None, *, as_json: bool) -> int:
+def check(folder: Path, tag: str | None, *, as_json: bool, verbose: bool = False) -> int:
     """Validate program, repository and sandbox, measure the baseline, and print what was found.
 
     Returns 1 if the baseline cannot stand, 0 otherwise.
@@ -51,7 +60,7 @@ def check(folder: Path, tag: str | None, *, as_json: bool) -> int:
         RefereeError: If it does not come to the baseline.
     """
     facts = gather(folder, tag)
-    print(json.dumps(facts, indent=2) if as_json else _text(facts))  # noqa: T201 - the command line speaks here
+    print(json.dumps(facts, indent=2) if as_json else _text(facts, verbose=verbose))  # noqa: T201 - the command line speaks here
     return 0 if facts["ok"] else 1
 
 
@@ -121,9 +130,16 @@ def _facts(project: Project, program: Program, found: Rehearsal) -> dict[str, An
             "protections": [asdict(item) for item in able.protections],
             "lost": list(able.lost),
         },
+        "gpu": _gpu(contract.sandbox, able.backend),
         "inputs": _inputs(opened),
         "next": _next(project, found),
     }
+
+
+def _gpu(sandbox: Sandbox, backend: str) -> dict[str, Any]:
+    nodes = list(gpu.nodes(gpus(sandbox)))
+    weak = bool(nodes) and backend == "landlock" and os.geteuid() != 0
+    return {"asked": sandbox.gpu, "nodes": nodes, "edge": _OWN_PROCESSES if weak else ""}
 
 
 def _inputs(opened: Opened) -> list[str]:
@@ -172,6 +188,6 @@ def _warnings(project: Project, session: Mapping[str, Any] | None, found: Rehear
     return warnings
 
 
-def _text(facts: Mapping[str, Any]) -> str:
-    text = render(facts)
+def _text(facts: Mapping[str, Any], *, verbose: bool) -> str:
+    text = render(facts, everything=verbose)
     return text if facts["ok"] else f"{text}\n{fenced(facts['baseline']['log_end'] or '(no output)')}"

@@ -47,7 +47,7 @@ def demo(folder: Path, *, keep: bool) -> int:
 
 async def _look() -> Choice:
     async with Launcher() as launcher:
-        return await launcher.look()
+        return await launcher.glance()
 
 
 def _sandbox(found: Choice, *, confined: bool) -> str:

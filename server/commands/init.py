@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ...sandbox import gpu
 from ...session import program
 from ...session.errors import ProgramError, RepositoryError
 from ...session.places import PROGRAM
@@ -65,7 +66,8 @@ def init(folder: Path, flags: Answers, *, ask: Ask | None, only_print: bool) -> 
             raise ProgramError(f"{path}: exists already. Edit it, or move it away and run referee init again.")
         found = survey(project)
         answers = answered(found, flags, ask)
-        text = program_text(answers, found.caches)
+        with_gpu = bool(guesses.gpu_user(found)) and not gpu.missing(None)
+        text = program_text(answers, found.caches, gpu=with_gpu)
         command = program.parse(text).contract.evaluate.command
     finally:
         project.git.close()
@@ -125,11 +127,20 @@ def _report(found: Survey, answers: Answers, command: tuple[str, ...]) -> None:
     ]
     if command[:2] == ("uv", "run") and not found.environment:
         lines.append("first  uv sync   (a trial uses .venv and installs nothing)")
-    if "torch" in found.imports and os.path.exists("/dev/nvidia0"):
-        lines.append("note   torch is imported, and a confined trial sees no GPU: it has to run on the CPU")
+    lines += _gpu(found)
     lines += _missing_commit(found, answers.target, command)
     lines.append(f"next   referee check{_repo(found.folder)}")
     print("\n".join(lines))  # noqa: T201 - the command line speaks here
+
+
+def _gpu(found: Survey) -> list[str]:
+    """Why trials get the GPUs, or what keeps those that are here from being used."""
+    library = guesses.gpu_user(found)
+    if not library:
+        return []
+    if not (reason := gpu.missing(None)):
+        return [f"gpu    all: {library} is imported, and there are {', '.join(gpu.nodes(None))}"]
+    return [f"gpu    none, although {library} is imported: {reason}"] if gpu.present() else []
 
 
 def _missing_commit(found: Survey, target: str, command: tuple[str, ...]) -> list[str]:

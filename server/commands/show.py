@@ -9,6 +9,7 @@ from ...session.edits import unified_diff
 from ...session.errors import RefusedError
 from ...session.numbers import exact, show
 from ...session.plan import log_path
+from ...session.protections import summary
 from ...session.results import memory_gb
 from ...session.state import Trial
 from ...session.view import read_log_lines
@@ -79,6 +80,7 @@ def collect(session: Seen, trial: Trial) -> dict[str, Any]:
         "exit_code": measured.get("exit_code"),
         "level": measured.get("level"),
         "backend": measured.get("backend"),
+        "protections": measured.get("protections") or None,
         "integrity": session.state.opened.integrity,
         "commit": trial.commit or None,
         "parent": trial.parent,
@@ -119,6 +121,7 @@ def _lines(session: Seen, facts: dict[str, Any]) -> list[str]:
         ("reason", facts["reason"]),
         ("took", f"{duration(facts['seconds'])} of at most {duration(facts['limit'])}{peak}"),
         ("sandbox", f"{facts['level']}: {facts['backend']}" if facts["level"] else ""),
+        ("protected", summary(facts["protections"] or {}) if facts["level"] else ""),
         ("integrity", facts["integrity"]),
         ("commit", facts["commit"] or ""),
         ("parent", facts["parent"] if facts["trial"] else ""),

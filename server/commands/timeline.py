@@ -11,6 +11,7 @@ from typing import Any
 
 from ...session.findings import MALFORMED
 from ...session.journal import Record
+from ...session.protections import KIND, states_of, summary
 from ...session.results import number
 
 _SHORT = 60
@@ -117,6 +118,7 @@ _EFFECTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "row": _row,
     "extended": _extended,
     "policy": _policy,
+    KIND: lambda data: f"sandbox {data['level']}: {data['backend']}; {summary(states_of(data))}",
     "ignored": lambda data: f"message ignored: {data.get('error') or data.get('kind')}",
     "refused": lambda data: f"{data['tool']} refused: {data['error']}",
     "interference": lambda data: f"interference: {data['what']}",

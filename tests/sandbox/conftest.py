@@ -13,6 +13,7 @@ import anyio
 import pytest
 from referee.sandbox import probe, scratch
 from referee.sandbox.backends import BACKENDS
+from referee.sandbox.choice import choose
 from referee.sandbox.launch import Launcher
 from referee.sandbox.spec import Level, Limits, Measurement, TrialSpec
 
@@ -26,8 +27,8 @@ def unavailable(key: str) -> str:
     """Why a backend does not work here; an empty text if it does."""
 
     async def ask() -> str:
-        async with Launcher(only=key) as launcher:
-            capabilities = (await launcher.look()).capabilities
+        async with Launcher() as launcher:
+            capabilities = (await choose(launcher.run, key)).capabilities
         return "" if capabilities.backend else "; ".join(capabilities.lost)
 
     return anyio.run(ask)

@@ -104,6 +104,10 @@ ATTACKS = {
     "remove": "os.remove('prepare.py')",
     "rename": "os.rename('prepare.py', 'other.py')",
     "link": "os.remove('prepare.py'); os.symlink('train.py', 'prepare.py')",
+    "put back": (
+        "os.rename('prepare.py', 'true'); open('prepare.py', 'w').write('LIMIT = 9'); "
+        "os.remove('prepare.py'); os.rename('true', 'prepare.py')"
+    ),
     "folder": "os.remove('prepare.py'); os.mkdir('prepare.py')",
     "closed": "os.remove('prepare.py'); os.mkdir('prepare.py'); os.chmod('prepare.py', 0)",
 }
@@ -176,7 +180,7 @@ def test_a_trial_that_sleeps_is_stopped_at_its_time_limit(lab: Lab) -> None:
     code = "import signal, time\nfor s in (15, 2, 1): signal.signal(s, signal.SIG_IGN)\nwhile True: time.sleep(60)"
     run = lab.run(code, limits=Limits(wall_seconds=0.5))
     assert (run.outcome, run.exit_code, run.signal) == ("timeout", None, "SIGKILL")
-    assert run.reason == "the trial was killed at its time limit of 0.5 s"
+    assert run.reason.startswith("the trial was killed at its time limit of 0.5 s")
     assert run.seconds >= 0.5
 
 
@@ -248,7 +252,7 @@ def test_the_result_files_are_read_after_the_end(lab: Lab) -> None:
         "os.mkfifo(path)",
         "os.mkdir(path)",
         "open(path + '2', 'w').write('{}'); os.link(path + '2', path)",
-        "open(path, 'wb').truncate(1 << 40)",
+        "open(path, 'wb').truncate(1 << 33)",
     ],
 )
 def test_a_result_file_that_is_no_plain_file_is_refused(lab: Lab, leave: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from referee.sandbox import bubblewrap, landlock, remedies, scratch, view
+from referee.sandbox import bubblewrap, copies, landlock, remedies, scratch, view
 from referee.sandbox.limits import pick_uid
 from referee.sandbox.log import Log
 
@@ -102,7 +102,35 @@ def test_remedies_are_read_from_the_machine(tmp_path: Path) -> None:
     knob.write_text("1\n")
     assert remedies.for_namespaces((str(mark),), knobs) == "turn it off"
     mark.touch()
-    assert "seccomp=unconfined" in remedies.for_namespaces((str(mark),), knobs)
+    status = tmp_path / "status"
+    status.write_text("Name:\tx\nSeccomp:\t0\n")
+    assert remedies.for_namespaces((str(mark),), knobs, str(status)) == "turn it off"
+    status.write_text("Name:\tx\nSeccomp:\t2\n")
+    assert "seccomp=unconfined" in remedies.for_namespaces((str(mark),), knobs, str(status))
+
+
+@pytest.mark.parametrize(
+    ("release", "command"),
+    [
+        ("ID=debian\n", "apt install"),
+        ('NAME="Linux Mint"\nID=linuxmint\nID_LIKE="ubuntu debian"\n', "apt install"),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "dnf install"),
+        ("ID=arch\n", "pacman -S"),
+        ("ID=void\n", "with your package manager:"),
+    ],
+)
+def test_the_installer_is_that_of_the_distribution(tmp_path: Path, release: str, command: str) -> None:
+    (tmp_path / "os-release").write_text(release)
+    assert remedies.installer(str(tmp_path / "os-release")) == command
+    assert remedies.installer(str(tmp_path / "gone")) == "with your package manager:"
+
+
+def test_a_program_that_reads_core_dumps_is_named_with_what_would_stop_it(tmp_path: Path) -> None:
+    pattern = tmp_path / "core_pattern"
+    pattern.write_text("|/usr/share/apport/apport -p%p -s%s\n")
+    assert remedies.crash_reader(str(pattern)) == "/usr/share/apport/apport"
+    pattern.write_text("core\n")
+    assert remedies.crash_reader(str(pattern)) == ""
 
 
 def test_a_set_uid_bubblewrap_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +159,7 @@ def plain(ground: Path) -> Lab:
 def test_the_state_is_masked_where_an_input_would_show_it(plain: Lab) -> None:
     spec = plain.spec("", inputs=(str(plain.base),))
     folder = scratch.make(spec.scratch, None)
-    lines = view.arguments(spec, folder, "/merged")
+    lines = view.arguments(spec, folder, "/merged", "/shm")
     masked = [lines[index + 1] for index, line in enumerate(lines) if line == "--tmpfs"]
     assert {spec.scratch, spec.snapshot, str(plain.log.parent)} <= set(masked)
     assert str(plain.root) not in masked
@@ -141,7 +169,7 @@ def test_the_state_is_masked_where_an_input_would_show_it(plain: Lab) -> None:
 def test_parents_are_bound_before_what_lies_in_them(plain: Lab) -> None:
     spec = plain.spec("", inputs=("/data/a/b", "/data", "/usr/share/x"))
     folder = scratch.make(spec.scratch, None)
-    lines = view.arguments(spec, folder, "/merged")
+    lines = view.arguments(spec, folder, "/merged", "/shm")
     places = [lines[index + 2] for index, line in enumerate(lines) if line in {"--ro-bind", "--bind"}]
     for index, place in enumerate(places):
         assert not any(other.startswith(place + "/") for other in places[:index])
@@ -173,3 +201,13 @@ def test_shared_memory_of_a_private_user_is_removed_and_nobody_elses() -> None:
     landlock.remove_shared_memory(owner)
     assert (mine.exists(), theirs.exists(), folder.exists()) == (True, False, False)
     mine.unlink()
+
+
+def test_an_input_below_a_link_that_leads_outside_changes_nothing_there(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o700)
+    top = tmp_path / "copy"
+    top.mkdir()
+    (top / "link").symlink_to(outside)
+    copies.link_into(str(top), "link/deep/data", "/usr/share")
+    assert (outside.stat().st_mode & 0o777, list(outside.iterdir())) == (0o700, [])

@@ -43,7 +43,7 @@ def test_every_listed_call_is_refused(arch: str) -> None:
 @pytest.mark.parametrize("arch", _ARCHES)
 def test_everything_else_is_allowed(arch: str) -> None:
     table = TABLES[arch]
-    looked_into = {table.clone, table.ioctl, table.prlimit64, table.socket, table.socketpair}
+    looked_into = {table.clone, table.fcntl, table.ioctl, table.prlimit64, table.socket, table.socketpair}
     special = {*table.denied.values(), *IO_URING, CLONE3, *looked_into}
     program = build("local", arch)
     assert {verdict(program, AUDIT[arch], number) for number in range(460) if number not in special} == {ALLOW}
@@ -66,6 +66,14 @@ def test_terminal_injection_is_refused_whatever_the_upper_half_says(arch: str) -
     for request in (0x5412, 0x541C, 0x5412 | 1 << 32, 0x541C | 0xFFFF_FFFF << 32):
         assert judge(arch, "local", ioctl, 0, request) == DENY
     assert judge(arch, "local", ioctl, 0, 0x5413) == ALLOW
+
+
+@pytest.mark.parametrize("arch", _ARCHES)
+def test_a_lease_that_holds_up_others_is_refused_and_a_lock_is_not(arch: str) -> None:
+    fcntl = TABLES[arch].fcntl
+    assert judge(arch, "local", fcntl, 5, 1024) == DENY
+    assert judge(arch, "local", fcntl, 5, 1024 | 7 << 32) == DENY
+    assert {judge(arch, "local", fcntl, 5, command) for command in (1, 2, 6, 7, 1030, 1033)} == {ALLOW}
 
 
 @pytest.mark.parametrize("arch", _ARCHES)

@@ -1,4 +1,5 @@
 import pytest
+from referee.session import plan
 from referee.session.contract import Contract
 from referee.session.program import parse
 
@@ -110,9 +111,67 @@ def test_odd_or_reserved_variables_are_refused(env: str) -> None:
     assert "key 'sandbox.env" in faults(instead(f"sandbox: {{env: {env}}}"))[0]
 
 
+@pytest.mark.parametrize(
+    ("text", "stored", "gpus"),
+    [("none", "none", ()), ("all", "all", None), ("[1, 0]", (0, 1), (0, 1)), ("[3]", (3,), (3,))],
+)
+def test_gpus_are_none_all_or_numbered(text: str, stored: object, gpus: tuple[int, ...] | None) -> None:
+    found = contract(f"sandbox: {{gpu: {text}}}")
+    assert found.sandbox.gpu == stored
+    assert plan.gpus(found.sandbox) == gpus
+    assert Contract.model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "[]", "[0, 0]", "[-1]", "[true]", "[1.0]", "null", "some", "'0,1'", "[a]", "true"]
+)
+def test_what_names_no_gpu_is_refused(text: str) -> None:
+    (line,) = faults(instead(f"sandbox: {{gpu: {text}}}"))
+    assert line.startswith("program.md: key 'sandbox.gpu': found '")
+    assert line.endswith("expected none, all or a list of different numbers of GPUs, such as [0, 1]")
+
+
 @pytest.mark.parametrize("path", [".", "./", "..", "../..", "/", "train.py", "./train.py", "sub/../train.py", "''"])
 def test_an_input_that_would_cover_the_target_is_refused(path: str) -> None:
     assert "key 'sandbox.inputs" in faults(instead(f"sandbox: {{inputs: [{path}]}}"))[0]
+
+
+def test_caches_are_kept_in_their_normal_spelling() -> None:
+    found = contract("sandbox: {cache: [~/.triton/, ./.jit, build//cache, ~/.cache/./torch]}")
+    assert found.sandbox.cache == ("~/.triton", ".jit", "build/cache", "~/.cache/torch")
+    assert Contract.model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/root/.triton", "'~'", "~/", "~/.", "~other/.triton", ".", "./", "..", "../x", "a/../b", "~/../x", "''", "/"],
+)
+def test_a_cache_that_is_no_folder_below_the_home_or_the_project_is_refused(path: str) -> None:
+    (line,) = faults(instead(f"sandbox: {{cache: [{path}]}}"))
+    assert line.startswith("program.md: key 'sandbox.cache.0': found '")
+    assert line.partition(", expected ")[2].startswith(("a folder such as ~/.triton", "text that is not empty"))
+
+
+@pytest.mark.parametrize(
+    ("section", "part"),
+    [
+        ("cache: [.jit, .jit/]", "'.jit' and '.jit' overlap"),
+        ("cache: [~/.cache/torch, ~/.cache]", "'~/.cache/torch' and '~/.cache' overlap"),
+        ("cache: [train.py]", "may not hold the target 'train.py', nor lie below it"),
+        ("cache: [train.py/x]", "may not hold the target"),
+        ("cache: [data/jit], inputs: [data]", "'data/jit' overlaps with the input 'data'"),
+        ("cache: [data], inputs: [./data/train]", "overlaps with the input"),
+        ("cache: [~/.triton], inputs: [~/.triton]", "overlaps with the input"),
+    ],
+)
+def test_caches_that_overlap_are_refused(section: str, part: str) -> None:
+    (line,) = faults(instead(f"sandbox: {{{section}}}"))
+    assert line.startswith("program.md: key 'sandbox.cache': ")
+    assert part in line
+
+
+def test_caches_of_like_names_do_not_overlap() -> None:
+    assert len(contract("sandbox: {cache: [.jit, .jit2, ~/.jit, train.pyc], inputs: [.jit3, jit]}").sandbox.cache) == 4
 
 
 def test_the_digest_follows_the_contract_and_neither_budget_nor_policy() -> None:

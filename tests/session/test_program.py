@@ -25,6 +25,7 @@ def test_the_shortest_program_gets_the_documented_defaults() -> None:
     assert found.contract.keep.simplicity
     assert found.contract.sandbox.minimum is Level.LIMITED
     assert not found.contract.sandbox.network
+    assert found.contract.sandbox.cache == ()
     assert found.budget.model_dump() == {
         "max_experiments": 100,
         "max_wall_clock_hours": 8,
@@ -39,15 +40,15 @@ def test_every_fault_is_listed_one_a_line_with_its_key() -> None:
         "target: train.py\n"
         "evaluate: {command: python train.py, timout: 5}\n"
         "metrics: {val_bpb: {goal: min}}\n"
-        "sandbox: {gpu: none, network: 1}\n"
+        "sandbox: {private: [labels/], network: 1}\n"
         "budget: {max_experiments: -3}"
     )
     assert sorted(faults(text)) == [
         "program.md: key 'budget.max_experiments': found '-3' (a number), expected a number of at least 1",
         "program.md: key 'evaluate.timout': unknown key. Did you mean 'timeout'?",
         "program.md: key 'metrics.val_bpb.goal': found 'min', expected one of: minimize, maximize",
-        "program.md: key 'sandbox.gpu': not supported yet",
         "program.md: key 'sandbox.network': found '1' (a number), expected true or false",
+        "program.md: key 'sandbox.private': not supported yet",
     ]
 
 

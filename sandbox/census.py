@@ -1,0 +1,195 @@
+"""Who lives in a trial and what they use, read from /proc by the process that all of it descends from.
+
+Guarantee: a different user or a process namespace hides nobody. Edge: whoever is born while its parent dies may be
+missed in one look, and what a process burned that nobody waited for is known only if a look met it. What cannot
+be read, because Referee may not look into another user's processes, is counted and said.
+"""
+
+import os
+import resource
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from .held import Holdings, Shelf, content
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_ROUNDS = 3
+_FEW = 64
+
+# Places behind the name in /proc/PID/stat, see proc_pid_stat(5).
+_PARENT, _UTIME, _STIME, _CUTIME, _CSTIME, _THREADS, _BORN, _RESIDENT = 1, 11, 12, 13, 14, 17, 19, 21
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process.
+
+    Attributes:
+        pid: Its number.
+        born: When, in clock ticks; with the number it names a process for good.
+        parent: Number of its parent.
+        tasks: Its threads, the first included.
+        own_seconds: Processor time of its own.
+        collected_seconds: Processor time of the children that it waited for, and of theirs.
+        resident_bytes: What it has in memory, shared or not.
+    """
+
+    pid: int
+    born: int
+    parent: int
+    tasks: int
+    own_seconds: float
+    collected_seconds: float
+    resident_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a trial uses at one moment.
+
+    Attributes:
+        tasks: Processes and threads; those that ended and were not collected still take a place.
+        cpu_seconds: User and system time of everything that lives and ever lived; never more than the truth.
+        memory_bytes: Resident memory and held memory files; never less than the truth, see `memory.exact`.
+        open_files: The largest number that one process has open.
+        held: The files without a name that are still held, memory and disk.
+        unreadable: How many processes do not let Referee see which files they hold.
+    """
+
+    tasks: int
+    cpu_seconds: float
+    memory_bytes: int
+    open_files: int
+    held: Holdings
+    unreadable: int
+
+
+class Census:
+    """Counts the descendants of this process, again and again.
+
+    Args:
+        most: Stop counting once there are more tasks than this.
+        shelf: Knows what they hold.
+    """
+
+    def __init__(self, most: int, shelf: Shelf) -> None:
+        self._most = most
+        self._shelf = shelf
+        self._seen: dict[tuple[int, int], float] = {}
+        self._gone = 0.0
+        self.processes: list[Process] = []
+
+    def look(self) -> Usage:
+        """Return what is used now."""
+        self.processes = family(self._most)
+        self._shelf.look([process.pid for process in self.processes])
+        held = self._shelf.held
+        resident = sum(process.resident_bytes for process in self.processes)
+        return Usage(
+            tasks=sum(process.tasks for process in self.processes),
+            cpu_seconds=max(self._by_accounts(), self._by_looks()),
+            memory_bytes=resident + sum(held.memory.values()),
+            open_files=self._shelf.open_files,
+            held=held,
+            unreadable=self._shelf.unreadable,
+        )
+
+    def _by_accounts(self) -> float:
+        """Return what the kernel handed from child to parent; children that a parent ignores are lost to it."""
+        living = sum(process.own_seconds + process.collected_seconds for process in self.processes)
+        return living + collected_seconds()
+
+    def _by_looks(self) -> float:
+        """Return what was seen of everybody ever seen."""
+        now = {(process.pid, process.born): process.own_seconds for process in self.processes}
+        self._gone += sum(seconds for key, seconds in self._seen.items() if key not in now)
+        self._seen = now
+        return self._gone + sum(now.values())
+
+
+def collected_seconds() -> float:
+    """Return the processor time of what this process has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def family(most: int, *, listed: bool | None = None) -> list[Process]:
+    """Return the descendants of this process.
+
+    Args:
+        most: Stop once they have more tasks than this.
+        listed: Whether the kernel lists children; found out by default.
+    """
+    found: list[Process] = []
+    for _ in range(_ROUNDS):
+        found, vanished = _walk(most, _lister(listed=_has_lists() if listed is None else listed))
+        if not vanished:
+            break
+    return found
+
+
+def _walk(most: int, children_of: Callable[[int, int], Iterable[int]]) -> tuple[list[Process], bool]:
+    """Return who was met, and whether somebody vanished meanwhile, whose children have moved elsewhere."""
+    found: list[Process] = []
+    tasks, vanished = 0, False
+    waiting = list(children_of(os.getpid(), _FEW))
+    while waiting and tasks <= most:
+        process = read(waiting.pop())
+        if process is None:
+            vanished = True
+            continue
+        found.append(process)
+        tasks += process.tasks
+        waiting += children_of(process.pid, process.tasks)
+    return found, vanished
+
+
+def read(pid: int) -> Process | None:
+    """Return a process, or None if there is none of that number any more."""
+    try:
+        fields = content(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return Process(
+        pid=pid,
+        born=int(fields[_BORN]),
+        parent=int(fields[_PARENT]),
+        tasks=int(fields[_THREADS]),
+        own_seconds=(int(fields[_UTIME]) + int(fields[_STIME])) / _TICKS,
+        collected_seconds=(int(fields[_CUTIME]) + int(fields[_CSTIME])) / _TICKS,
+        resident_bytes=int(fields[_RESIDENT]) * _PAGE,
+    )
+
+
+def _has_lists() -> bool:
+    own = os.getpid()
+    return os.path.exists(f"/proc/{own}/task/{own}/children")
+
+
+def _lister(*, listed: bool) -> Callable[[int, int], Iterable[int]]:
+    if listed:
+        return _listed
+    found: dict[int, list[int]] = {}
+    for process in map(read, map(int, filter(str.isdigit, os.listdir("/proc")))):
+        if process is not None:
+            found.setdefault(process.parent, []).append(process.pid)
+    return lambda pid, _: found.get(pid, ())
+
+
+def _listed(pid: int, tasks: int) -> list[int]:
+    """Return the children of a process, which the kernel lists by the thread that made them."""
+    threads = _threads(pid) if tasks > 1 else [str(pid)]
+    found: list[int] = []
+    for thread in threads:
+        with suppress(OSError):
+            found += map(int, content(f"/proc/{pid}/task/{thread}/children").split())
+    return found
+
+
+def _threads(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []

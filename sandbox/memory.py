@@ -1,0 +1,140 @@
+"""How much memory a trial really uses.
+
+Memory is what cannot be dropped: anonymous pages and files in memory, swapped out or not. Pages of files on disk do
+not count, however many a trial has mapped. Resident sizes of processes are never less than that but count what
+forked workers share once for each; so a figure above a limit is looked at more closely before anything is said.
+"""
+
+import math
+import os
+import time
+from collections.abc import Iterable
+from functools import partial
+
+from .held import File, Holdings, content, number_of
+from .sight import Sight
+
+_SECONDS = 2.0
+_KB = 1024
+_CLOSER = 1.05
+_REST = 100
+_REST_ABOVE = 20
+
+
+class Scales:
+    """Weighs a trial, as closely as it takes to hold it to its limit and to know its peak within five percent.
+
+    Args:
+        limit: In bytes.
+        mounts: Memory file systems of the trial's own; what is in use there counts.
+        sight: How to look into a process.
+
+    Attributes:
+        peak: The most that was surely used at one time.
+    """
+
+    def __init__(self, limit: int, mounts: Iterable[str], sight: Sight) -> None:
+        self.peak = 0
+        self._sight = sight
+        self._limit = limit
+        self._mounts = tuple(mounts)
+        self._cost = 0.0
+        self._weighed_at = -math.inf
+        self._bound_then = 0
+
+    def weigh(self, now: float, most: int, pids: list[int], held: Holdings) -> tuple[int, bool]:
+        """Return the bytes in use and whether they are sure; (0, True) where no closer look was needed or due.
+
+        Args:
+            now: `time.monotonic()`.
+            most: What is known not to be exceeded, mounts aside.
+            pids: The trial's processes.
+            held: What they hold.
+        """
+        bar = min(self._limit, int(self.peak * _CLOSER))
+        inside = mounted(self._mounts)
+        if most + inside <= bar:
+            return 0, True
+        most = bound(pids, held) + inside
+        if most <= bar or not self._due(now, most):
+            return 0, True
+        began = time.thread_time()
+        found, sure = exact(pids, held, self._sight)
+        self._weighed_at, self._bound_then, self._cost = now, most, time.thread_time() - began
+        if sure:
+            self.peak = max(self.peak, found + inside)
+        return found + inside, sure
+
+    def _due(self, now: float, most: int) -> bool:
+        """Above the limit at once if there is more than there was, otherwise as often as is cheap."""
+        above = most > self._limit
+        grown = most > self._bound_then + self._limit * (_CLOSER - 1)
+        rest = (_REST_ABOVE if above else _REST) * self._cost
+        return (above and grown) or now >= self._weighed_at + rest
+
+
+def bound(pids: Iterable[int], held: Holdings) -> int:
+    """Return bytes that these processes use at most; reading it costs little."""
+    return sum(held.memory.values()) + sum(map(_at_most, pids))
+
+
+def exact(pids: Iterable[int], held: Holdings, sight: Sight) -> tuple[int, bool]:
+    """Return the bytes that these processes use, what they share counted once, and whether that is sure.
+
+    It is more than the truth, and not sure, where a process does not let us look, or where looking takes too long.
+    """
+    until = time.monotonic() + _SECONDS
+    total, sure = sum(held.memory.values()), True
+    for pid in pids:
+        try:
+            if time.monotonic() > until:
+                raise PermissionError
+            total += sight(partial(_part, pid, held.unsized))
+        except PermissionError:
+            total += _at_most(pid)
+            sure = False
+        except OSError:
+            continue
+    return total, sure
+
+
+def mounted(mounts: Iterable[str]) -> int:
+    """Return the bytes in use in file systems that are memory."""
+    found = map(os.statvfs, mounts)
+    return sum((status.f_blocks - status.f_bfree) * status.f_frsize for status in found)
+
+
+def _at_most(pid: int) -> int:
+    try:
+        figures = _figures(f"/proc/{pid}/status")
+    except OSError:
+        return 0
+    return sum(figures.get(name, 0) for name in ("RssAnon", "RssShmem", "VmSwap"))
+
+
+def _part(pid: int, files: frozenset[File]) -> int:
+    return _private(pid) + (_mapped(pid, files) if files else 0)
+
+
+def _private(pid: int) -> int:
+    """Return a process's part of anonymous memory (Linux 5.4; before that, of all that it has mapped)."""
+    figures = _figures(f"/proc/{pid}/smaps_rollup")
+    return figures.get("Pss_Anon", figures.get("Pss", 0)) + figures.get("SwapPss", 0)
+
+
+def _figures(path: str) -> dict[str, int]:
+    """Return the lines `name: number kB` of a file of /proc, in bytes."""
+    words = [line.split() for line in content(path).decode("utf-8", "surrogateescape").splitlines()]
+    return {line[0].rstrip(":"): int(line[1]) * _KB for line in words if line[-1:] == ["kB"]}
+
+
+def _mapped(pid: int, files: frozenset[File]) -> int:
+    """Return a process's part of what is mapped in of these files."""
+    total, wanted = 0, False
+    for line in content(f"/proc/{pid}/smaps").decode("utf-8", "surrogateescape").splitlines():
+        words = line.split(None, 5)
+        if not words[0].endswith(":"):
+            wanted = (number_of(words[3]), int(words[4])) in files
+        elif wanted and words[0] == "Pss:":
+            total += int(words[1]) * _KB
+    return total

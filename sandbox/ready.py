@@ -1,0 +1,104 @@
+"""A trial's world built as far as its gate, and kept there until its order comes.
+
+Guarantee: what the order starts is what the setting says; a world that shows something which was replaced meanwhile is
+of no use. Nothing of the target has run before `prepare` returns.
+"""
+
+import os
+import select
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from . import backends, kernel, process, wire
+from .cgroup import Group
+from .errors import SandboxError
+from .gauge import Gauge
+from .scratch import Folder
+from .spec import TrialSpec
+from .world import World
+
+# bubblewrap's own processes around the command: one outside, and the first one of the process namespace.
+_BUBBLEWRAPS = 2
+
+
+class StaleError(SandboxError):
+    """The world that was built is of no use; nothing was run in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A trial whose command waits at its gate, with the draft in place, and what will measure it."""
+
+    spec: TrialSpec
+    world: World
+    running: process.Running
+    gauge: Gauge
+
+
+def prepare(
+    setting: TrialSpec,
+    backend: backends.Backend,
+    folder: Folder,
+    group: Group | None,
+    sock: socket.socket,
+    parent: int,
+) -> Ready:
+    """Build the world, have the command wait at its gate, and return when the order has come.
+
+    Args:
+        setting: All of the trial that is known beforehand.
+        backend: What confines it.
+        folder: The trial's folder.
+        group: Its control group, if one can be made.
+        sock: Where the order will come from; its end means that nobody wants the world.
+        parent: Descriptor that becomes readable when the supervisor has died.
+
+    Raises:
+        StaleError: the world cannot be built or used, or nobody wants it any more; nothing was run.
+    """
+    try:
+        shown = _identities(setting)
+        world = backend.build(setting, folder)
+        kernel.hide_memory()
+        running = process.start(world, folder.owner, setting.limits, group)
+        helpers = _BUBBLEWRAPS if world.shells else 0
+        gauge = Gauge(setting.limits, world.written, world.memory_mounts, group, owner=folder.owner, helpers=helpers)
+        spec = wire.ordered(setting, _order(sock, parent, running))
+        for path, identity in _identities(setting).items():
+            if shown[path] != identity:
+                raise StaleError(f"{path} was replaced while the trial was prepared")
+        world.place(spec)
+    except SandboxError as error:
+        raise StaleError(str(error)) from error
+    except OSError as error:
+        raise StaleError(f"the sandbox could not be built: {error}") from error
+    return Ready(spec, world, running, gauge)
+
+
+def _identities(setting: TrialSpec) -> dict[str, tuple[int, int] | None]:
+    """Return which files the paths that are mounted stand for now; None for a path that is not there."""
+    found: dict[str, tuple[int, int] | None] = {}
+    for path in (setting.snapshot, *setting.readable, *(cache.store for cache in setting.caches)):
+        try:
+            status = os.stat(path)
+        except OSError:
+            found[path] = None
+        else:
+            found[path] = status.st_dev, status.st_ino
+    return found
+
+
+def _order(sock: socket.socket, parent: int, running: process.Running) -> dict[str, Any]:
+    """Wait for the order; a world that breaks down meanwhile is of no use to anybody."""
+    poller = select.poll()
+    for descriptor in (sock.fileno(), parent, running.watch):
+        poller.register(descriptor, select.POLLIN)
+    ready = {descriptor for descriptor, _ in poller.poll()}
+    if sock.fileno() in ready:
+        if message := wire.receive(sock):
+            return message
+        raise StaleError("nobody waits for the trial any more")
+    if parent in ready:
+        raise StaleError("the supervisor has died")
+    raise SandboxError("the prepared world broke down before its trial came")
