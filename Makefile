@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow test-inspector lint check clean
+.PHONY: demo test test-slow test-attacks test-inspector lint check clean
 
 demo: .venv/installed
 	$(BIN)/referee demo
@@ -12,6 +12,9 @@ test: .venv/dev
 
 test-slow: .venv/dev
 	$(BIN)/pytest -n auto -m slow
+
+test-attacks: .venv/dev
+	$(BIN)/pytest -n auto -m attack
 
 test-inspector: .venv/installed
 	scripts/inspector

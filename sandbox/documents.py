@@ -108,8 +108,9 @@ def _parsed(data: bytes) -> Any:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        seen: set[str] = set()
+        # `add` returns None, so this finds the first key that was there before.
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
         raise DocumentError(f"a JSON object has the key {shown(twice)} twice")
     return found
 

@@ -1,32 +1,29 @@
-"""Values as people read them, in pairs: what was seen and what was allowed never read alike unless they are alike."""
-
-from collections.abc import Callable
+"""Values as people read them, in pairs: what was seen and what was allowed read alike only if they are."""
 
 _MOST_DIGITS = 18
 _UNITS = ((1000**4, "TB", 2), (1000**3, "GB", 2), (1000**2, "MB", 1), (1000, "kB", 1))
 
 
 def sizes(seen: int, allowed: int) -> tuple[str, str]:
-    """Return two numbers of bytes; kB is 1000 bytes."""
-    return _apart(_size, seen, allowed)
+    """Return two numbers of bytes, with as many digits as it takes to tell them apart; kB is 1000 bytes."""
+    pairs = ((_size(seen, more), _size(allowed, more)) for more in range(_MOST_DIGITS))
+    return next((pair for pair in pairs if pair[0] != pair[1]), (_size(seen, 0), _size(allowed, 0)))
 
 
 def times(seen: float, allowed: float) -> tuple[str, str]:
-    """Return two durations in seconds."""
-    return _apart(lambda value, more: f"{value:.{1 + more}f} s", seen, allowed)
+    """Return two durations in seconds: the allowed one as it is, the other as exactly as it takes to tell it apart."""
+    limit = f"{allowed:.12g}"
+    texts = (f"{seen:.{digits}f}" for digits in range(1, _MOST_DIGITS))
+    right = (text for text in texts if _order(float(text), float(limit)) == _order(seen, allowed))
+    return f"{next(right, limit)} s", f"{limit} s"
 
 
-def _apart(write: Callable[[float, int], str], seen: float, allowed: float) -> tuple[str, str]:
-    """Write both with as many further digits as it takes to tell them apart."""
-    for more in range(_MOST_DIGITS):
-        texts = write(seen, more), write(allowed, more)
-        if texts[0] != texts[1] or seen == allowed:
-            return texts
-    return repr(seen), repr(allowed)
+def _order(one: float, other: float) -> int:
+    return (one > other) - (one < other)
 
 
-def _size(value: float, more: int) -> str:
+def _size(value: int, more: int) -> str:
     for factor, unit, digits in _UNITS:
         if value >= factor:
             return f"{value / factor:.{digits + more}f} {unit}"
-    return f"{value:g} bytes"
+    return f"{value} bytes"

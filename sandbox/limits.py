@@ -24,8 +24,9 @@ _SPARE = 64
 
 def apply() -> None:
     """Set the limits that every backend shares on this process and all it will start."""
-    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_MSGQUEUE):
-        resource.setrlimit(kind, (0, 0))
+    resource.setrlimit(resource.RLIMIT_MSGQUEUE, (0, 0))
+    # Too little for a file, and unlike 0 also refused by a kernel that pipes core dumps to a program: core(5).
+    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
     os.umask(0o022)
 
 

@@ -7,7 +7,6 @@ a zero. Other numbers are returned where they are clean and left out where they 
 """
 
 import difflib
-import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
@@ -20,6 +19,8 @@ RESERVED = frozenset({"wall_seconds", "cpu_seconds", "peak_memory_gb"})
 _MOST_EXTRAS = 100
 _LONGEST_NAME = 100
 _ENOUGH = 2
+_MOST_LINES = 500_000
+_CANDIDATE = re.compile(rb"^[^\n]*[:=][^\n]*", re.MULTILINE)
 _LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_./-]*)[ \t]*:(.*)", re.ASCII)
 _MARKED = re.compile(r"METRIC[ \t]+([^\s=]+)[ \t]*=(.*)", re.ASCII)
 
@@ -55,8 +56,13 @@ def read(
 
 def _printed(stdout: bytes, asked: frozenset[str]) -> Iterator[Claim]:
     patterns = [_MARKED, _LINE, *(re.compile(rf"({re.escape(name)})[ \t]*:(.*)") for name in sorted(asked))]
-    for index, raw in enumerate(io.BytesIO(stdout), start=1):
-        line = raw.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
+    index, counted = 1, 0
+    for number_of_line, found_line in enumerate(_CANDIDATE.finditer(stdout)):
+        if number_of_line >= _MOST_LINES:
+            raise OutputError(f"more than {_MOST_LINES} lines of standard output could be metrics; print fewer")
+        index += stdout.count(b"\n", counted, found_line.start())
+        counted = found_line.start()
+        line = found_line[0].decode("utf-8", "surrogateescape").removesuffix("\r")
         match = next((found for pattern in patterns if (found := pattern.match(line))), None)
         if match:
             yield Claim(match[1], match[2].strip(" \t"), f"line {index}")

@@ -75,11 +75,14 @@ def for_namespaces(
     return "; ".join(found)
 
 
-def for_limits(status: str = _STATUS) -> str:
+def for_limits(marks: tuple[str, ...] = _CONTAINER_MARKS, status: str = _STATUS) -> str:
     """Return what would let the kernel bound a trial, or every process of it be looked into."""
+    found: list[str] = []
     said = cgroup.describe()
-    unbounded = not said.startswith("control groups") or "do not bound memory" in said
-    found = [f"let Referee make control groups, with which the kernel bounds a trial: {said}"] if unbounded else []
+    if not said.startswith("control groups") or "do not bound memory" in said:
+        found.append(f"let Referee make control groups, with which the kernel bounds a trial: {said}")
+        if any(Path(mark).exists() for mark in marks):
+            found.append("start the container with --cgroupns=private and a writable /sys/fs/cgroup")
     if os.geteuid() == 0 and not int(_field("CapEff", status) or "0", 16) & _PTRACE:
         found.append(
             "root without CAP_SYS_PTRACE cannot see all that processes of another user hold: start the container with "

@@ -24,6 +24,7 @@ _X32_BIT = 0x4000_0000
 _NEW_NAMESPACES = 0x7E02_0080
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _F_SETLEASE = 1024
+_PR_SET_DUMPABLE = 4
 _UNIX, _INET, _INET6 = 1, 2, 10
 _STREAM, _SEQPACKET, _TYPE_MASK = 1, 5, 0xF
 
@@ -78,6 +79,7 @@ class Numbers:
     clone: int
     fcntl: int
     ioctl: int
+    prctl: int
     prlimit64: int
     socket: int
     socketpair: int
@@ -92,6 +94,7 @@ TABLES = {
         clone=56,
         fcntl=72,
         ioctl=16,
+        prctl=157,
         prlimit64=302,
         socket=41,
         socketpair=53,
@@ -102,6 +105,7 @@ TABLES = {
         clone=220,
         fcntl=25,
         ioctl=29,
+        prctl=167,
         prlimit64=261,
         socket=198,
         socketpair=199,
@@ -165,6 +169,8 @@ def _looked_into(numbers: Numbers, sockets: Sockets) -> Iterator[list[_Instructi
     yield _on_call(numbers.ioctl, [_load(_argument(1)), *_when((_TIOCSTI, _TIOCLINUX), DENY, ALLOW)])
     # A lease on an input would hold up whoever wants to write it.
     yield _on_call(numbers.fcntl, [_load(_argument(1)), *_when((_F_SETLEASE,), DENY, ALLOW)])
+    # A process that hides its memory and files could hold more of both than it may.
+    yield _on_call(numbers.prctl, [_load(_argument(0)), *_when((_PR_SET_DUMPABLE,), DENY, ALLOW)])
     new_namespace = [_load(_argument(0)), (_JUMP_SET, 0, 1, _NEW_NAMESPACES), _return(DENY), _return(ALLOW)]
     yield _on_call(numbers.clone, new_namespace)
     yield _on_call(numbers.prlimit64, [_load(_argument(0)), *_when((0,), ALLOW, DENY)])

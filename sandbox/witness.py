@@ -103,4 +103,9 @@ def outside() -> Generator[tuple[Outside, Path]]:
             for sock in (tcp, udp, unix):
                 sock.settimeout(0)
             token = f"referee-probe-{secrets.token_hex(8)}"
-            yield Outside(folder, tcp, udp, unix, token, 1 + secrets.randbelow(0x7FFF_FFFE)), top
+            target = Outside(folder, tcp, udp, unix, token, 1 + secrets.randbelow(0x7FFF_FFFE))
+            try:
+                yield target, top
+            finally:
+                # Nobody may have asked, if the trial came to no good end.
+                target.witnessed()

@@ -17,7 +17,7 @@ from .errors import RefusedError, RepositoryError
 from .files import make_private
 from .holder import Holder
 from .journal import Journal
-from .pins import Pins
+from .pins import Pins, first_socket
 from .places import PROGRAM, refuse_pointer, state_root
 from .plan import hashed_environment
 from .project import Known, Project, refuse_tag
@@ -242,3 +242,8 @@ def _refuse_input(project: Project, path: Path) -> None:
     ):
         if place.resolve().is_relative_to(real):
             raise RepositoryError(f"sandbox.inputs: {path} holds {what}. Name only what the evaluator reads.")
+    if socket := first_socket(str(real)):
+        raise RepositoryError(
+            f"sandbox.inputs: {path} holds the socket {socket}, through which a trial could reach a process outside. "
+            "Name only what the evaluator reads."
+        )

@@ -52,6 +52,16 @@ def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str
     return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
 
 
+def first_socket(path: str) -> str | None:
+    """A socket at or below `path`: read-only or not, whoever may see it can talk to the process behind it."""
+    places = (os.path.join(folder, name) for folder, _, files in os.walk(path) for name in files)
+    for place in (path, *places):
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.lstat(place).st_mode):
+                return place
+    return None
+
+
 def _look(path: str) -> Iterator[tuple[str, Identity]]:
     try:
         facts = os.stat(path)

@@ -58,6 +58,7 @@ PROMISES = {
             "sandbox/test_ways.py::test_a_cover_cannot_be_written",
             "sandbox/test_ways.py::test_nothing_else_of_a_closed_folder_exists",
             "server/test_caches.py::test_the_baseline_fills_its_caches_and_a_trial_sees_them_but_nothing_of_another_trial",
+            "session/test_opening_inputs.py::test_an_input_that_holds_a_socket_is_refused_and_one_that_gets_a_socket_has_changed",
         ),
     ),
     "bounded trial": Promise(
@@ -124,7 +125,7 @@ PROMISES = {
         ),
     ),
     "honest about itself": Promise(
-        "What this machine cannot protect is said before the first trial and in every record of one, and refused if the "
+        "What this machine cannot protect is said before the first trial and in every record, and refused if the "
         "contract asks for it.",
         (
             "sandbox/test_probe.py::test_the_witness_outside_outweighs_the_word_inside",

@@ -38,6 +38,7 @@ LIMITS = Limits(
 BACKENDS = ("bubblewrap", "landlock", "landlock-copy", "none")
 CONFIGURATIONS = tuple(f"{key}-{user}" for key in BACKENDS for user in ("root", "user"))
 FORGED = 999.0
+SHARED = "without mounts a trial of root has the machine's /dev/shm, with what any user may open there; said by check"
 _PRELUDE = """\
 import json, os, sys; A = json.loads(sys.argv[1])
 def attempt(way, *words, **named):

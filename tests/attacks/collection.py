@@ -166,6 +166,7 @@ raise SystemExit
 """,
     ),
     _burden("collect_many_lines", "os.write(1, b'')\nsys.stdout.write('\\n' * (15 << 20))\n"),
+    _burden("collect_many_claims", "sys.stdout.write('x: 1\\n' * (3 << 20))\n"),
     _burden("collect_long_line", "sys.stdout.write('forged' + ' ' * (15 << 20) + ': x\\n')\n"),
     _attack(
         "collect_nan",

@@ -4,7 +4,7 @@ Most attacks try three places: the project as the trial has it, the snapshot on 
 The judge is then run in the trial: a changed rule that comes back as an accepted score is a hole as well.
 """
 
-from tests.attacks.arena import Arena, Attack
+from tests.attacks.arena import SHARED, Arena, Attack
 from tests.attacks.proofs import CALLS
 
 TARGETS = """
@@ -227,6 +227,7 @@ for folder in (A["root"] + "/.venv/bin", ".venv/bin"):
         "write_shared_memory",
         TARGETS + "attempt(write, A['shared'], FORGED)",
         lambda arena: arena.shared.read_text(encoding="ascii") != arena.token,
+        known=SHARED,
     ),
     _on_files("forge_journal", "attempt(write, A['journal'], '{}', os.O_WRONLY | os.O_APPEND)"),
 )

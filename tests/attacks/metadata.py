@@ -55,7 +55,6 @@ with open(A["input"] + "/lease") as file:
     time.sleep(0.3)
 """,
         lambda arena: _held_up("leased", arena),
-        known=_LOCKS,
     ),
     Attack(
         "lock_outlives_trial",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from tests.attacks.arena import Arena, Attack
+from tests.attacks.arena import SHARED, Arena, Attack
 from tests.attacks.proofs import CALLS, proofs
 
 _READ = """
@@ -91,7 +91,7 @@ _FILES = (
     _reads("read_private_inside_project", "for top in ('.', A['root']): attempt(show, top + '/.env')"),
     _reads("read_ssh", "for top in (A['home'], os.environ['HOME']): attempt(show, top + '/.ssh/id_ed25519')"),
     _reads("read_other_repo", "attempt(show, A['neighbour'] + '/.git/config')"),
-    _reads("read_shared_memory", "attempt(show, A['shared'])"),
+    _reads("read_shared_memory", "attempt(show, A['shared'])", known=SHARED),
     _reads("read_journal", "attempt(show, A['journal'])"),
     _reads("read_through_input", "for way in ('way-out', '../outside/secret'): attempt(show, A['input'] + '/' + way)"),
     _reads(

@@ -1,6 +1,6 @@
 """Another trial at the same time: its memory, its folders and its life are none of this trial's business."""
 
-from tests.attacks.arena import Arena, Attack
+from tests.attacks.arena import SHARED, Arena, Attack
 
 _SIBLING = """
 import signal
@@ -60,6 +60,7 @@ for place in found:
         _OTHERS + "attempt(show, '/dev/shm/' + A['mark'])",
         Arena.leaked,
         beside=_IN_SHARED_MEMORY,
+        known=SHARED,
     ),
     Attack(
         "sibling_signal",

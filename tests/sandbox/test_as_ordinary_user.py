@@ -6,7 +6,14 @@ import pytest
 
 from . import ordinary_user
 
-_FILES = ("test_conformance.py", "test_containment.py", "test_death.py", "test_choice.py")
+_FILES = (
+    "test_conformance.py",
+    "test_containment.py",
+    "test_death.py",
+    "test_choice.py",
+    "test_probe.py",
+    "test_limit_probes.py",
+)
 
 
 @pytest.mark.slow

@@ -15,6 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from referee.sandbox import figures, gauge, machine, written
 from referee.sandbox.disk import Count, Walk
+from referee.sandbox.held import Holdings
+from referee.sandbox.memory import Scales
+from referee.sandbox.sight import Sight
 from referee.sandbox.spec import Breach, Limits
 from referee.sandbox.written import Written
 
@@ -57,11 +60,25 @@ def test_two_sizes_read_alike_only_if_they_are(seen: int, allowed: int) -> None:
     assert seen == allowed or (_value(texts[0]) > _value(texts[1])) == (seen > allowed)
 
 
-@given(st.floats(0.001, 1e7), st.floats(0.001, 1e7))
-def test_two_times_read_alike_only_if_they_are(seen: float, allowed: float) -> None:
-    texts = figures.times(seen, allowed)
+@given(st.integers(1, 10**9), st.integers(1, 10**9))
+def test_two_times_read_alike_only_if_they_are(seen: int, allowed: int) -> None:
+    texts = figures.times(seen / 1000, allowed / 1000)
+    assert _value(texts[1]) == allowed / 1000
+    assert (_value(texts[0]) > _value(texts[1])) == (seen > allowed)
     assert seen == allowed or texts[0] != texts[1]
-    assert seen == allowed or (_value(texts[0]) > _value(texts[1])) == (seen > allowed)
+
+
+@pytest.mark.parametrize(
+    ("seen", "allowed", "texts"),
+    [
+        (2.07, 2.0, ("2.1 s", "2 s")),
+        (2.01, 2.0, ("2.01 s", "2 s")),
+        (0.26, 0.25, ("0.3 s", "0.25 s")),
+        (86401.0, 86400.0, ("86401.0 s", "86400 s")),
+    ],
+)
+def test_times_have_as_many_digits_as_it_takes(seen: float, allowed: float, texts: tuple[str, str]) -> None:
+    assert figures.times(seen, allowed) == texts
 
 
 @pytest.mark.parametrize(
@@ -288,7 +305,7 @@ class Said:
         (Said(cpu=4.9, alive=50), None),
         (Said(oom=True), Breach("memory", "20.00 TB and a request for more", "20.00 TB")),
         (Said(refused=True), Breach("processes", "50 and a request for more", "50")),
-        (Said(cpu=1e9), Breach("cpu", "1000000000.0 s", "999999999.0 s")),
+        (Said(cpu=1e9), Breach("cpu", "1000000000.0 s", "999999999 s")),
     ],
 )
 def test_what_the_control_group_says_is_found_at_every_look_and_at_the_last(
@@ -321,6 +338,14 @@ tell(key=breach.key, seen=breach.seen, allowed=breach.allowed, peak=made.peak_me
     assert found["key"] == key
     assert float(found["seen"].split()[0]) > float(found["allowed"].split()[0])
     assert key != "memory" or 100_000_000 <= found["peak"] < 160_000_000
+
+
+def test_what_lies_in_memory_file_systems_counts_as_memory() -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as place:
+        Path(place, "file").write_bytes(b"x" * 5 * MB)
+        found, sure = Scales(4 * MB, [place], Sight()).weigh(0.0, 0, [], Holdings())
+    assert found >= 5 * MB
+    assert sure
 
 
 def test_what_forked_workers_share_is_no_breach_without_any_control_group() -> None:

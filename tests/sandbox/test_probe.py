@@ -50,6 +50,13 @@ def test_the_witness_outside_outweighs_the_word_inside() -> None:
     assert not top.exists()
 
 
+def test_what_an_attack_left_on_the_machine_is_removed_also_if_nobody_asked_for_it() -> None:
+    with witness.outside() as (target, _):
+        left = Path("/dev/shm", target.token)
+        left.touch()
+    assert not left.exists()
+
+
 @pytest.mark.parametrize("attack", report.ATTACKS)
 def test_every_attack_that_works_takes_its_protection_away(attack: str) -> None:
     states = {

@@ -73,38 +73,38 @@ def _folder(path: Path) -> None:
     path.mkdir(mode=0o700)
 
 
+_SPOILED: dict[str, Callable[[Path], object]] = {
+    "gone": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "longer": lambda path: path.write_bytes(path.read_bytes() + b"\n"),
+    "no text": lambda path: path.write_bytes(b"\xff" * 99),
+    "deep": lambda path: path.write_bytes(b"[" * 60_000),
+    "a list": lambda path: path.write_bytes(b"[]"),
+    "too long": lambda path: path.write_bytes(path.read_bytes() + b" " * 70_000),
+    "one less": _changed(lambda known: known["found"].pop()),
+    "one more": _changed(lambda known: known["found"].append(known["found"][0])),
+    "another order": _changed(lambda known: known["found"].reverse()),
+    "another state": _changed(lambda known: known["found"][0].update(state="perfect")),
+    "another type": _changed(lambda known: known["found"][0].update(evidence=7)),
+    "another field": _changed(lambda known: known["found"][0].update(more="")),
+    "a field less": _changed(lambda known: known["found"][0].pop("remedy")),
+    "no list": _changed(lambda known: known.update(found={})),
+    "another key": _changed(lambda known: known.update(more="")),
+    "readable by a group": lambda path: path.chmod(0o640),
+    "writable by others": lambda path: path.chmod(0o602),
+    "a link": _linked,
+    "a second name": _two_names,
+    "a pipe": _pipe,
+    "a folder": _folder,
+}
+
+
 @pytest.mark.promise("honest about itself")
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        pytest.param(lambda path: path.unlink(), id="gone"),
-        pytest.param(lambda path: path.write_bytes(b""), id="empty"),
-        pytest.param(lambda path: path.write_bytes(path.read_bytes()[:-1]), id="cut"),
-        pytest.param(lambda path: path.write_bytes(path.read_bytes() + b"\n"), id="longer"),
-        pytest.param(lambda path: path.write_bytes(b"\xff" * 99), id="no text"),
-        pytest.param(lambda path: path.write_bytes(b"[" * 60_000), id="deep"),
-        pytest.param(lambda path: path.write_bytes(b"[]"), id="a list"),
-        pytest.param(lambda path: path.write_bytes(path.read_bytes() + b" " * 70_000), id="too long"),
-        pytest.param(_changed(lambda known: known["found"].pop()), id="one less"),
-        pytest.param(_changed(lambda known: known["found"].append(known["found"][0])), id="one more"),
-        pytest.param(_changed(lambda known: known["found"].reverse()), id="another order"),
-        pytest.param(_changed(lambda known: known["found"][0].update(state="perfect")), id="another state"),
-        pytest.param(_changed(lambda known: known["found"][0].update(evidence=7)), id="another type"),
-        pytest.param(_changed(lambda known: known["found"][0].update(more="")), id="another field"),
-        pytest.param(_changed(lambda known: known["found"][0].pop("remedy")), id="a field less"),
-        pytest.param(_changed(lambda known: known.update(found={})), id="no list"),
-        pytest.param(_changed(lambda known: known.update(more="")), id="another key"),
-        pytest.param(lambda path: path.chmod(0o640), id="readable by a group"),
-        pytest.param(lambda path: path.chmod(0o602), id="writable by others"),
-        pytest.param(_linked, id="a link"),
-        pytest.param(_two_names, id="a second name"),
-        pytest.param(_pipe, id="a pipe"),
-        pytest.param(_folder, id="a folder"),
-    ],
-)
-def test_anything_odd_counts_as_nothing_known(path: Path, now: dict[str, str], spoil: Callable[[Path], object]) -> None:
+@pytest.mark.parametrize("how", _SPOILED)
+def test_anything_odd_counts_as_nothing_known(path: Path, now: dict[str, str], how: str) -> None:
     assert remembered.load(path, now)
-    spoil(path)
+    _SPOILED[how](path)
     assert remembered.load(path, now) == ()
 
 

@@ -43,7 +43,7 @@ def test_every_listed_call_is_refused(arch: str) -> None:
 @pytest.mark.parametrize("arch", _ARCHES)
 def test_everything_else_is_allowed(arch: str) -> None:
     table = TABLES[arch]
-    looked_into = {table.clone, table.fcntl, table.ioctl, table.prlimit64, table.socket, table.socketpair}
+    looked_into = {table.clone, table.fcntl, table.ioctl, table.prctl, table.prlimit64, table.socket, table.socketpair}
     special = {*table.denied.values(), *IO_URING, CLONE3, *looked_into}
     program = build("local", arch)
     assert {verdict(program, AUDIT[arch], number) for number in range(460) if number not in special} == {ALLOW}
@@ -74,6 +74,14 @@ def test_a_lease_that_holds_up_others_is_refused_and_a_lock_is_not(arch: str) ->
     assert judge(arch, "local", fcntl, 5, 1024) == DENY
     assert judge(arch, "local", fcntl, 5, 1024 | 7 << 32) == DENY
     assert {judge(arch, "local", fcntl, 5, command) for command in (1, 2, 6, 7, 1030, 1033)} == {ALLOW}
+
+
+@pytest.mark.parametrize("arch", _ARCHES)
+def test_a_process_cannot_hide_what_it_holds_and_may_still_name_itself(arch: str) -> None:
+    prctl = TABLES[arch].prctl
+    assert judge(arch, "local", prctl, 4, 0) == DENY
+    assert judge(arch, "local", prctl, 4 | 1 << 32, 0) == DENY
+    assert {judge(arch, "local", prctl, option) for option in (1, 3, 15, 22, 38)} == {ALLOW}
 
 
 @pytest.mark.parametrize("arch", _ARCHES)

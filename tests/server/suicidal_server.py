@@ -60,7 +60,7 @@ def deadly_write(path: Path, data: bytes, mode: int = 0o644) -> None:
     around(path.name, lambda: write_whole(path, data, mode))
 
 
-async def deadly_measure(self: Launcher, spec: Any) -> Any:
+async def deadly_measure(self: Launcher, spec: Any, **others: Any) -> Any:
     """Die as soon as the trial has written its first line."""
 
     def wait() -> None:
@@ -70,7 +70,7 @@ async def deadly_measure(self: Launcher, spec: Any) -> Any:
 
     if armed and POINT == "running":
         threading.Thread(target=wait, daemon=True).start()
-    return await measure(self, spec)
+    return await measure(self, spec, **others)
 
 
 setattr(Journal, "append", deadly_append)  # noqa: B010 - checkers would take it for a mistake

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from tests.sandbox import broken
 from tests.sessions import records, referee
 
 MakeProject = Callable[..., Path]
-NAMES = [each.name for each in report.protections(backends.BACKENDS["none"], frozenset(), frozenset())]
-NAMES += limit_probes.NAMES
+_NONE = backends.BACKENDS["none"]
+NAMES = [*(each.name for each in report.protections(_NONE, frozenset(), frozenset())), *limit_probes.NAMES]
 
 
 def _baseline(folder: Path) -> None:
@@ -112,12 +113,14 @@ async def test_a_server_opens_no_session_without_what_is_asked_for(make_project:
     assert not find_checkout(folder).pointers().exists()
 
 
-def test_a_network_that_is_to_be_off_and_cannot_be_is_refused(make_project: MakeProject) -> None:
+def test_a_network_that_is_to_be_off_and_cannot_be_is_refused(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("referee.session.loop.Launcher", partial(Launcher, "none"))
     folder = make_project({"program.md": program(more="sandbox: {minimum: none, network: false}")})
 
     async def ask() -> None:
         async with Loop(folder) as loop:
-            loop._launcher = Launcher("none", probes=places.probes())
             await loop.run(Call("run_eval"), "the baseline", 60)
 
     with pytest.raises(SandboxUnavailableError, match=r"sandbox\.network: found nothing here that enforces it"):

@@ -17,18 +17,18 @@ metrics: {{loss: minimize}}
 @pytest.mark.parametrize(
     ("sandbox", "keys"),
     [
-        ("", set()),
-        ("sandbox: {}", set()),
-        ("sandbox: {minimum: none, inputs: [data]}", set()),
-        ("sandbox: {memory: 80%}", {"memory"}),
-        ("sandbox: {processes: 4096, disk: 1GB, files: 20}", {"processes", "disk", "files"}),
-        ("sandbox: {open_files: 100, cpu: 2h}", {"open_files", "cpu"}),
-        ("sandbox: {cpu: null}", set()),
-        ("sandbox: {network: false}", {"network"}),
-        ("sandbox: {network: true}", set()),
+        ("", ""),
+        ("sandbox: {}", ""),
+        ("sandbox: {minimum: none, inputs: [data]}", ""),
+        ("sandbox: {memory: 80%}", "memory"),
+        ("sandbox: {processes: 4096, disk: 1GB, files: 20}", "disk files processes"),
+        ("sandbox: {open_files: 100, cpu: 2h}", "cpu open_files"),
+        ("sandbox: {cpu: null}", ""),
+        ("sandbox: {network: false}", "network"),
+        ("sandbox: {network: true}", ""),
     ],
 )
-def test_what_stands_in_the_file_is_asked_for_and_a_default_is_not(sandbox: str, keys: set[str]) -> None:
+def test_what_stands_in_the_file_is_asked_for_and_a_default_is_not(sandbox: str, keys: str) -> None:
     found = asked(program.parse(_TEXT.format(sandbox=sandbox)).contract.sandbox)
-    assert found == keys
+    assert " ".join(sorted(found)) == keys
     assert found <= KEYS.keys()

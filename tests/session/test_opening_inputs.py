@@ -1,10 +1,12 @@
 """Declared inputs are known by their content, wherever they lie."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from referee.session.errors import RepositoryError
 
 from tests.projects import program
 
@@ -43,3 +45,17 @@ def test_an_input_that_disappears_is_named(opened: Any, make_project: Make, tmp_
         assert session.ground.pins.moved()[0].startswith(str(place))
     with opened(project) as again:
         assert again.stale_inputs == [str(place)]
+
+
+@pytest.mark.promise("confined trial")
+def test_an_input_that_holds_a_socket_is_refused_and_one_that_gets_a_socket_has_changed(
+    opened: Any, make_project: Make, tmp_path: Path
+) -> None:
+    place = tmp_path / "data"
+    (place / "deep").mkdir(parents=True)
+    project = make_project({"program.md": program(more=f"sandbox: {{inputs: ['{place}']}}")})
+    with opened(project) as session, socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(place / "deep" / "door"))
+        assert session.ground.pins.moved() == [str(place / "deep" / "door")]
+    with pytest.raises(RepositoryError, match="holds the socket"), opened(project, tag="other"):
+        pass
