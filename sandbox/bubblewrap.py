@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from . import caches, gpu, kernel, overlay, seccomp, view
+from . import caches, gpu, inputs, kernel, overlay, seccomp, view
 from .errors import SandboxError
 from .scratch import Folder
 from .spec import TrialSpec
@@ -70,7 +70,7 @@ def _build(spec: TrialSpec, folder: Folder, *, nested: bool) -> World:
     status_out, status_in = os.pipe()
     gate = os.pipe()
     options = [*_NAMESPACES, *_privileges(folder, nested=nested), *([] if spec.network else ["--unshare-net"])]
-    options += view.arguments(spec, folder, project.merged, shared)
+    options += view.arguments(spec, folder, project.merged, shared, inputs.layer(spec, folder))
     # With the machine's network come its abstract Unix sockets: a desktop's, a message bus's.
     filter_file = _file(seccomp.build("internet" if spec.network else "local"))
     options += ["--seccomp", str(filter_file), "--json-status-fd", str(status_in), "--chdir", spec.cwd]

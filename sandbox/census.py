@@ -84,7 +84,7 @@ class Census:
     def look(self) -> Usage:
         """Return what is used now."""
         self.processes = family(self._most)
-        self._shelf.look([process.pid for process in self.processes])
+        self._shelf.look({process.pid: (process.born, process.own_seconds) for process in self.processes})
         held = self._shelf.held
         resident = sum(process.resident_bytes for process in self.processes)
         return Usage(

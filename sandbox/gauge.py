@@ -107,10 +107,12 @@ class Gauge:
         """Look at everything and return a limit that is exceeded, if one is."""
         entered, began = time.monotonic(), time.thread_time()
         usage = self._census.look()
-        rest = pause(time.thread_time() - began)
         self.unreadable = max(self.unreadable, usage.unreadable)
         self._note_cpu(usage.cpu_seconds)
         breach = next(self._breaches(now, usage), None)
+        rest = pause(time.thread_time() - began)
+        # Counting files minds its own cost.
+        breach = breach or next(self._stored(self._on_disk(now, usage)), None)
         self._next = now + time.monotonic() - entered + (_SHORTEST if self._written.busy else rest)
         return breach
 
@@ -132,7 +134,6 @@ class Gauge:
         yield from self._burned()
         yield from self._refused()
         yield from self._weighed(now, usage)
-        yield from self._stored(self._on_disk(now, usage))
 
     def _tasks(self, usage: Usage) -> int:
         known = self._group.tasks() if self._group else None

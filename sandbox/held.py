@@ -6,12 +6,14 @@ its length counts on disk, and of memory only what is mapped in (see `memory.exa
 """
 
 import errno
+import math
 import os
+import re
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from .sight import Sight
@@ -19,8 +21,10 @@ from .sight import Sight
 File = tuple[int, int]
 _BLOCK = 512
 _SECONDS = 0.1
+_FRESH = 10.0
 _REFUSALS = 2
 _DELETED = " (deleted)"
+_NAMELESS = re.compile(rb"^.* \(deleted\)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +49,15 @@ class _Own:
     holdings: Holdings
     open_files: int
     refusals: int = 0
+    mark: object = None
+    read_at: float = -math.inf
 
 
 _UNKNOWN = _Own(Holdings(), 0)
 
 
 class Shelf:
-    """Keeps what processes hold; a look reads for a bounded time and goes on there with the next.
+    """Keeps what processes hold; a look reads for a bounded time, and the next one goes on there.
 
     Args:
         counted: Devices whose files are counted elsewhere.
@@ -75,15 +81,23 @@ class Shelf:
         """How many processes cannot be looked into; one that is just being executed hides itself for a moment."""
         return sum(own.refusals >= _REFUSALS for own in self._own.values())
 
-    def look(self, pids: list[int]) -> None:
-        """Bring up to date what these processes hold; all others are forgotten."""
-        wanted = frozenset(pids)
-        self._own = {pid: own for pid, own in self._own.items() if pid in wanted}
-        until = time.monotonic() + _SECONDS
+    def look(self, marks: Mapping[int, object]) -> None:
+        """Bring up to date what these processes hold; all others are forgotten.
+
+        Args:
+            marks: The processes, each with what changes when it has done something; as long as it does not, a
+                process is seldom read again.
+        """
+        self._own = {pid: own for pid, own in self._own.items() if pid in marks}
+        now = time.monotonic()
         # New ones first, then those whose last reading is the oldest.
-        for pid in [*(pid for pid in pids if pid not in self._own), *self._own]:
-            self._own[pid] = self._seen(pid, self._own.pop(pid, _UNKNOWN))
-            if time.monotonic() > until:
+        for pid in [*(pid for pid in marks if pid not in self._own), *self._own]:
+            before = self._own.get(pid, _UNKNOWN)
+            if before.mark == marks[pid] and not before.refusals and now < before.read_at + _FRESH:
+                continue
+            self._own.pop(pid, None)
+            self._own[pid] = replace(self._seen(pid, before), mark=marks[pid], read_at=now)
+            if time.monotonic() > now + _SECONDS:
                 break
         self.held = _union(own.holdings for own in self._own.values())
 
@@ -97,7 +111,7 @@ class Shelf:
 
     def _read(self, pid: int) -> _Own:
         names = os.listdir(f"/proc/{pid}/fd")
-        maps = content(f"/proc/{pid}/maps").decode("utf-8", "surrogateescape")
+        maps = content(f"/proc/{pid}/maps")
         found = dict(_opened(pid, names))
         inodes = {inode for _, inode in found}
         unsized: dict[File, int] = {}
@@ -144,13 +158,11 @@ def _occupied(path: str) -> Iterator[tuple[File, int]]:
         yield (status.st_dev, status.st_ino), status.st_blocks * _BLOCK
 
 
-def _mapped(pid: int, maps: str) -> Iterator[tuple[File, int, bool]]:
+def _mapped(pid: int, maps: bytes) -> Iterator[tuple[File, int, bool]]:
     """Yield mapped files with their bytes, and whether these are what they occupy or only how long they are."""
-    for line in maps.splitlines():
-        if not line.endswith(_DELETED):
-            continue
+    for line in _NAMELESS.findall(maps):
         # Address range, permissions, offset, device, inode, path: see proc_pid_maps(5).
-        place, _, offset, device, inode, _ = line.split(None, 5)
+        place, _, offset, device, inode, _ = line.decode("utf-8", "surrogateescape").split(None, 5)
         start, end = (int(address, 16) for address in place.split("-"))
         try:
             for file, size in _occupied(f"/proc/{pid}/map_files/{start:x}-{end:x}"):

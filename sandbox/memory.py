@@ -7,6 +7,7 @@ forked workers share once for each; so a figure above a limit is looked at more 
 
 import math
 import os
+import re
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -16,8 +17,12 @@ from .sight import Sight
 
 _SECONDS = 2.0
 _KB = 1024
+_LINE = re.compile(rb"^(\w+):\s+(\d+) kB$", re.MULTILINE)
 _CLOSER = 1.05
-_REST = 100
+# A guess until it is known: a few milliseconds for a gigabyte.
+_COST_OF_BYTE = 5e-12
+_REST = 1000
+_REST_GROWN = 100
 _REST_ABOVE = 20
 
 
@@ -38,9 +43,9 @@ class Scales:
         self._sight = sight
         self._limit = limit
         self._mounts = tuple(mounts)
-        self._cost = 0.0
-        self._weighed_at = -math.inf
-        self._bound_then = 0
+        self._cost_of_byte = _COST_OF_BYTE
+        self._weighed_at = math.inf
+        self._most_then = 0
 
     def weigh(self, now: float, most: int, pids: list[int], held: Holdings) -> tuple[int, bool]:
         """Return the bytes in use and whether they are sure; (0, True) where no closer look was needed or due.
@@ -51,26 +56,29 @@ class Scales:
             pids: The trial's processes.
             held: What they hold.
         """
+        # The first time it is asked counts as weighed, so that a short trial is not weighed for its peak alone.
+        self._weighed_at = min(self._weighed_at, now)
         bar = min(self._limit, int(self.peak * _CLOSER))
         inside = mounted(self._mounts)
-        if most + inside <= bar:
-            return 0, True
-        most = bound(pids, held) + inside
-        if most <= bar or not self._due(now, most):
+        if most + inside <= bar or not self._due(now, most + inside):
             return 0, True
         began = time.thread_time()
-        found, sure = exact(pids, held, self._sight)
-        self._weighed_at, self._bound_then, self._cost = now, most, time.thread_time() - began
-        if sure:
-            self.peak = max(self.peak, found + inside)
+        found, sure = bound(pids, held), True
+        if found + inside > bar:
+            found, sure = exact(pids, held, self._sight)
+            self.peak = max(self.peak, found + inside if sure else 0)
+        self._weighed_at, self._most_then = now, most + inside
+        self._cost_of_byte = (time.thread_time() - began) / (most + inside)
         return found + inside, sure
 
     def _due(self, now: float, most: int) -> bool:
-        """Above the limit at once if there is more than there was, otherwise as often as is cheap."""
+        """At once where there is suddenly more above the limit; otherwise as often as is cheap, and worth it."""
         above = most > self._limit
-        grown = most > self._bound_then + self._limit * (_CLOSER - 1)
-        rest = (_REST_ABOVE if above else _REST) * self._cost
-        return (above and grown) or now >= self._weighed_at + rest
+        if above and most > self._most_then + self._limit * (_CLOSER - 1):
+            return True
+        grown = most > self._most_then * _CLOSER
+        rest = _REST_ABOVE if above else _REST_GROWN if grown else _REST
+        return now >= self._weighed_at + rest * self._cost_of_byte * most
 
 
 def bound(pids: Iterable[int], held: Holdings) -> int:
@@ -124,8 +132,7 @@ def _private(pid: int) -> int:
 
 def _figures(path: str) -> dict[str, int]:
     """Return the lines `name: number kB` of a file of /proc, in bytes."""
-    words = [line.split() for line in content(path).decode("utf-8", "surrogateescape").splitlines()]
-    return {line[0].rstrip(":"): int(line[1]) * _KB for line in words if line[-1:] == ["kB"]}
+    return {name.decode("ascii"): int(number) * _KB for name, number in _LINE.findall(content(path))}
 
 
 def _mapped(pid: int, files: frozenset[File]) -> int:

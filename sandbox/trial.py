@@ -14,7 +14,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from . import backends, cache_store, caches, kernel, limits, overlay, process, results, scratch, watch, wire
+from . import backends, cache_store, caches, inputs, kernel, limits, overlay, process, results, scratch, watch, wire
 from .errors import SandboxError
 from .log import Log
 from .ready import Ready, StaleError, prepare
@@ -73,6 +73,7 @@ def _measure(setting: TrialSpec, backend: backends.Backend, sock: socket.socket,
         if group is not None:
             group.remove()
         caches.unmount(setting, folder)
+        inputs.unmount(folder)
         overlay.unmount(folder)
         scratch.clear(folder)
 

@@ -5,7 +5,7 @@ machine. Folders that the trial may write are throw-away ones, so mount points a
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -42,9 +42,19 @@ def places(spec: TrialSpec) -> Places:
     return Places(home=_HOME if taken or home is None else home, tmp="/tmp", out=_OUT)  # noqa: S108 - likewise
 
 
-def arguments(spec: TrialSpec, folder: Folder, merged: str, shared: str) -> list[str]:
-    """Return the arguments that build the view; `merged` is the mounted project, `shared` the trial's /dev/shm."""
-    binds = _binds(spec, folder, merged)
+def arguments(
+    spec: TrialSpec, folder: Folder, merged: str, shared: str, layered: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return the arguments that build the view.
+
+    Args:
+        spec: The trial.
+        folder: Its folder.
+        merged: The mounted project.
+        shared: The trial's /dev/shm.
+        layered: Where inputs are mounted that are not to be shown as they are.
+    """
+    binds = _binds(spec, folder, merged, layered or {})
     lines = ["--proc", "/proc", "--dev", "/dev"]
     lines += ["--bind", shared, "/dev/shm"]  # noqa: S108 - the trial's own
     for node in gpu.nodes(spec.gpus):
@@ -55,7 +65,7 @@ def arguments(spec: TrialSpec, folder: Folder, merged: str, shared: str) -> list
     return [*lines, "--remount-ro", "/dev", "--remount-ro", "/"]
 
 
-def _binds(spec: TrialSpec, folder: Folder, merged: str) -> list[Bind]:
+def _binds(spec: TrialSpec, folder: Folder, merged: str, layered: Mapping[str, str]) -> list[Bind]:
     seen = places(spec)
     found = [Bind(path, path, "read") for path in SYSTEM if Path(path).exists()]
     found += [
@@ -64,7 +74,8 @@ def _binds(spec: TrialSpec, folder: Folder, merged: str) -> list[Bind]:
         Bind(_OUT, folder.part("out"), "write"),
         Bind(spec.root, merged, "project"),
     ]
-    found += [Bind(os.path.normpath(path), path, "read") for path in (*spec.readable, *gpu.readable(spec.gpus))]
+    inputs = (*spec.readable, *gpu.readable(spec.gpus))
+    found += [Bind(os.path.normpath(path), layered.get(path, path), "read") for path in inputs]
     if spec.network and Path(_RESOLVER).is_symlink():
         real = os.path.realpath(_RESOLVER)
         found.append(Bind(real, real, "read"))

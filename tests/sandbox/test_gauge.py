@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from referee.sandbox import figures, gauge, machine, written
 from referee.sandbox.disk import Count, Walk
@@ -141,6 +141,7 @@ _TREES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(_TREES)
 def test_a_count_in_slices_finds_what_a_plain_walk_finds(tree: list[tuple[list[str], int]]) -> None:
     with tempfile.TemporaryDirectory() as name:
