@@ -6,6 +6,7 @@ Nested names are joined by dots; those of an object `public` stand for themselve
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
@@ -108,9 +109,7 @@ def _parsed(data: bytes) -> Any:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        seen: set[str] = set()
-        # `add` returns None, so this finds the first key that was there before.
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
         raise DocumentError(f"a JSON object has the key {shown(twice)} twice")
     return found
 

@@ -17,7 +17,7 @@ _TOP = "inputs"
 
 
 def layer(spec: TrialSpec, folder: Folder) -> dict[str, str]:
-    """Mount the inputs in the trial's folder and return where, by path; this process must be in its own mount namespace."""
+    """Mount the inputs in the trial's folder and return where, by path; needs a mount namespace of one's own."""
     top = Path(folder.part(_TOP))
     (top / "empty").mkdir(parents=True)
     mounted = [os.fsdecode(line.split()[4]) for line in Path("/proc/self/mountinfo").read_bytes().splitlines()]

@@ -171,7 +171,7 @@ class Sandbox(_Model):
     """Files and folders outside the snapshot that the trial may read; relative to the project, absolute or with `~`."""
 
     cache: _Caches = ()
-    """Folders of compilers, `~/…` or in the project: a run before the baseline fills them, each later one gets a copy."""
+    """Folders of compilers, `~/…` or in the project: a run before the baseline fills them, later ones get a copy."""
 
     env: Annotated[dict[_Variable, _Value], BeforeValidator(shorthand.names)] = Field(
         default_factory=dict[str, str | None]

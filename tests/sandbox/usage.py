@@ -34,9 +34,9 @@ def usage(server: int, supervisor: int, folders: Mapping[str, Path]) -> dict[str
     return found
 
 
-def growth(before: Mapping[str, int], now: Mapping[str, int]) -> list[str]:
-    """Name what has grown by more than its slack."""
-    slack = {key: SLACK.get(key.partition(" of ")[0], 0) for key in before}
+def growth(before: Mapping[str, int], now: Mapping[str, int], **slacks: int) -> list[str]:
+    """Name what has grown by more than its slack; `slacks` takes the place of some of `SLACK`."""
+    slack = {key: (SLACK | slacks).get(key.partition(" of ")[0], 0) for key in before}
     return [f"{key}: {before[key]} -> {now[key]}" for key in before if now[key] > before[key] + slack[key]]
 
 

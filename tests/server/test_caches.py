@@ -1,4 +1,4 @@
-"""Compiler caches through the real server: a run before the baseline fills them, and no trial sees what another one left."""
+"""Compiler caches through the real server: one run fills them, and no trial sees what another one left."""
 
 from collections.abc import Callable
 from pathlib import Path

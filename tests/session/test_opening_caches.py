@@ -55,7 +55,7 @@ def test_a_cache_of_the_home_that_overlaps_with_the_repository_is_refused(
     assert said.startswith(f"sandbox.cache: {cache} overlaps with the repository. A folder inside the project")
 
 
-def test_the_baselines_first_run_fills_the_stores_of_its_session_and_no_other_run_does(
+def test_caches_lie_in_the_state_of_their_session_and_a_measured_run_fills_none(
     opened: Any, make_project: Make
 ) -> None:
     project = make_project({"sub/program.md": with_caches("~/.triton", ".jit"), "sub/run.sh": "echo loss: 3\n"})
@@ -70,7 +70,7 @@ def test_the_baselines_first_run_fills_the_stores_of_its_session_and_no_other_ru
 
         fills = [spec(number, run).fill_caches for number, run in ((0, 0), (0, 1), (1, 0))]
         found = spec(1, 0).caches
-    assert fills == [True, False, False]
+    assert fills == [False, False, False]
     assert found == (
         Cache("home", ".triton", f"{home}/caches/0"),
         Cache("project", "sub/.jit", f"{home}/caches/1"),
