@@ -2,19 +2,22 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow test-attacks test-inspector lint check clean
+.PHONY: demo test test-slow test-attacks test-endurance test-inspector lint check clean
 
 demo: .venv/installed
 	$(BIN)/referee demo
 
 test: .venv/dev
-	$(BIN)/pytest -n auto -m "not slow and not attack"
+	$(BIN)/pytest -n auto -m "not slow and not attack and not endurance"
 
 test-slow: .venv/dev
 	$(BIN)/pytest -n auto -m slow
 
 test-attacks: .venv/dev
 	$(BIN)/pytest -n auto -m attack
+
+test-endurance: .venv/dev
+	$(BIN)/pytest -n auto -m endurance
 
 test-inspector: .venv/installed
 	scripts/inspector

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from . import memory
 from .held import Holdings, Shelf, content
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -52,7 +53,7 @@ class Usage:
     Attributes:
         tasks: Processes and threads; those that ended and were not collected still take a place.
         cpu_seconds: User and system time of everything that lives and ever lived; never more than the truth.
-        memory_bytes: Resident memory and held memory files; never less than the truth, see `memory.exact`.
+        memory_bytes: Resident and swapped memory and held memory files; never less than the truth, see `memory.exact`.
         open_files: The largest number that one process has open.
         held: The files without a name that are still held, memory and disk.
         unreadable: How many processes do not let Referee see which files they hold.
@@ -87,10 +88,11 @@ class Census:
         self._shelf.look({process.pid: (process.born, process.own_seconds) for process in self.processes})
         held = self._shelf.held
         resident = sum(process.resident_bytes for process in self.processes)
+        swapped = memory.swapped(process.pid for process in self.processes)
         return Usage(
             tasks=sum(process.tasks for process in self.processes),
             cpu_seconds=max(self._by_accounts(), self._by_looks()),
-            memory_bytes=resident + sum(held.memory.values()),
+            memory_bytes=resident + swapped + sum(held.memory.values()),
             open_files=self._shelf.open_files,
             held=held,
             unreadable=self._shelf.unreadable,

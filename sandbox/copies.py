@@ -1,7 +1,8 @@
 """The project as a copy per trial, for backends that cannot mount; and the trial's own folders beside it.
 
 Guarantee: after the run every frozen file is compared with the snapshot, kind, mode and content, and is still the
-file that was copied, never renamed or written since: one that was changed and put back is found. Edge: the trial sees the copy's path, not the repository's; arguments that name the repository are rewritten to it.
+file that was copied, never renamed or written since: one that was changed and put back is found. Edge: the
+trial sees the copy's path, not the repository's; arguments that name the repository are rewritten to it.
 """
 
 import filecmp

@@ -25,5 +25,7 @@ def _order(one: float, other: float) -> int:
 def _size(value: int, more: int) -> str:
     for factor, unit, digits in _UNITS:
         if value >= factor:
-            return f"{value / factor:.{digits + more}f} {unit}"
+            shift = 10 ** (digits + more)
+            whole, rest = divmod((value * shift + factor // 2) // factor, shift)
+            return f"{whole}.{rest:0{digits + more}d} {unit}"
     return f"{value} bytes"

@@ -1,8 +1,8 @@
 """How much memory a trial really uses.
 
 Memory is what cannot be dropped: anonymous pages and files in memory, swapped out or not. Pages of files on disk do
-not count, however many a trial has mapped. Resident sizes of processes are never less than that but count what
-forked workers share once for each; so a figure above a limit is looked at more closely before anything is said.
+not count, however many a trial has mapped. Resident sizes of processes, with what is swapped out, are never less than
+that but count what forked workers share once for each; so a figure above a limit is looked at more closely first.
 """
 
 import math
@@ -106,6 +106,13 @@ def exact(pids: Iterable[int], held: Holdings, sight: Sight) -> tuple[int, bool]
     return total, sure
 
 
+def swapped(pids: Iterable[int]) -> int:
+    """Return the bytes of these processes that are swapped out; costs nothing on a machine without swap."""
+    if content("/proc/swaps").count(b"\n") <= 1:
+        return 0
+    return sum(_status(pid).get("VmSwap", 0) for pid in pids)
+
+
 def mounted(mounts: Iterable[str]) -> int:
     """Return the bytes in use in file systems that are memory."""
     found = map(os.statvfs, mounts)
@@ -113,11 +120,15 @@ def mounted(mounts: Iterable[str]) -> int:
 
 
 def _at_most(pid: int) -> int:
-    try:
-        figures = _figures(f"/proc/{pid}/status")
-    except OSError:
-        return 0
+    figures = _status(pid)
     return sum(figures.get(name, 0) for name in ("RssAnon", "RssShmem", "VmSwap"))
+
+
+def _status(pid: int) -> dict[str, int]:
+    try:
+        return _figures(f"/proc/{pid}/status")
+    except OSError:
+        return {}
 
 
 def _part(pid: int, files: frozenset[File]) -> int:

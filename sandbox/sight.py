@@ -41,9 +41,9 @@ class Sight:
 @contextmanager
 def _as_user(user: int) -> Generator[None]:
     """Act as a user for a moment; the real and the saved user stay root, so that it gains nothing over us."""
-    os.setegid(user)
-    os.seteuid(user)
     try:
+        os.setegid(user)
+        os.seteuid(user)
         yield
     finally:
         os.seteuid(0)

@@ -11,7 +11,7 @@ from .holder import Holder, holding
 from .victims import LONG, ROUNDS, Trial, kill, related, settled, skip_twin, start, survivors
 from .witness import Traces, gone, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.endurance, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

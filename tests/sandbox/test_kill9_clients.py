@@ -20,7 +20,7 @@ from .conftest import Lab
 from .victims import ROUNDS, kill, living_line, related, skip_twin, survivors
 from .witness import Traces, gone
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.anyio]
+pytestmark = [pytest.mark.endurance, pytest.mark.timeout(900), pytest.mark.anyio]
 _CLIENT = str(Path(__file__).with_name("lone_client.py"))
 
 

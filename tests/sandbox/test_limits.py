@@ -91,7 +91,7 @@ def test_a_file_in_the_trials_own_shared_memory_counts_as_memory(lab: Lab) -> No
 
 def test_a_memfd_that_is_only_mapped_and_never_touched_counts(lab: Lab) -> None:
     if os.geteuid() != 0:
-        pytest.skip("only the machine's root may ask for the size of what is mapped; said in census.py")
+        pytest.skip("only the machine's root may ask for the size of what is mapped; said in held.py")
     code = "memory = os.memfd_create('x')\nfill(memory, 300 * MB)\nmap = mmap.mmap(memory, 300 * MB)\nos.close(memory)"
     _exceeded(lab, _run(lab, f"{code}\nwait()", memory=200 * MB), "memory", 200 * MB)
 

@@ -16,7 +16,7 @@ from .usage import growth, usage
 from .victims import skip_twin
 from .witness import gone
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.endurance, pytest.mark.timeout(600)]
 TRIALS, WARM = 200, 50
 REAL_TRIALS, REAL_WARM = 40, 10
 # A server knows the trials of its session by heart: some 12 kB each. In kB.

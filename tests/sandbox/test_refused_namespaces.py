@@ -16,7 +16,7 @@ _PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=--impo
 _SECONDS = 560
 WAYS = {"switched-off": False, "filtered": False, "filtered-as-root": True}
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.endurance,
     pytest.mark.timeout(600),
     pytest.mark.skipif(bool(unavailable("landlock-copy")), reason=f"no Landlock: {unavailable('landlock-copy')}"),
 ]
