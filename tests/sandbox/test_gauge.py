@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from . import ordinary_user
 from .own_family import told
 
 MB = 1_000_000
-FACTORS = {"bytes": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "s": 1}
+FACTORS = {"bytes": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "s": 1}
 
 
 # How often.
@@ -46,9 +47,9 @@ def test_counting_files_costs_a_hundredth_and_more_only_in_doubt(cost: float, in
 # How values read.
 
 
-def _value(text: str) -> float:
+def _value(text: str) -> Fraction:
     number, unit = text.split()
-    return float(number) * FACTORS[unit]
+    return Fraction(number) * FACTORS[unit]
 
 
 @given(st.integers(0, 10**18), st.integers(0, 10**18))
@@ -56,14 +57,14 @@ def test_two_sizes_read_alike_only_if_they_are(seen: int, allowed: int) -> None:
     texts = figures.sizes(seen, allowed)
     assert seen == allowed or texts[0] != texts[1]
     for text, value in zip(texts, (seen, allowed), strict=True):
-        assert _value(text) == pytest.approx(value, rel=0.06)
+        assert float(_value(text)) == pytest.approx(value, rel=0.06)
     assert seen == allowed or (_value(texts[0]) > _value(texts[1])) == (seen > allowed)
 
 
 @given(st.integers(1, 10**9), st.integers(1, 10**9))
 def test_two_times_read_alike_only_if_they_are(seen: int, allowed: int) -> None:
     texts = figures.times(seen / 1000, allowed / 1000)
-    assert _value(texts[1]) == allowed / 1000
+    assert _value(texts[1]) == Fraction(allowed, 1000)
     assert (_value(texts[0]) > _value(texts[1])) == (seen > allowed)
     assert seen == allowed or texts[0] != texts[1]
 
