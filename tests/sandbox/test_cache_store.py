@@ -158,7 +158,7 @@ def test_what_lies_too_deep_is_left_out(ground: Path) -> None:
     assert not any("bottom" in name for name in kept)
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.parametrize("file", ["test_caches.py", "test_cache_store.py"])
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(bool(ordinary_user.missing()), reason=ordinary_user.missing())

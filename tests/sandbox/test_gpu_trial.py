@@ -230,7 +230,7 @@ def test_a_gpu_that_is_not_there_is_refused_before_anything_runs(
     assert not lab.log.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(bool(ordinary_user.missing()), reason=ordinary_user.missing())
 def test_an_ordinary_user_gets_the_same(ground: Path) -> None:

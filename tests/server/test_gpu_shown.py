@@ -122,7 +122,7 @@ def test_no_session_is_opened_for_a_gpu_that_is_not_there(make_project: MakeProj
     assert not find_checkout(folder).pointers().exists()
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(bool(ordinary_user.missing()), reason=ordinary_user.missing())
 def test_an_ordinary_user_is_shown_the_same() -> None:
