@@ -132,7 +132,7 @@ class Measurement:
         metrics: Every metric that was read, by name; all finite.
         seconds: Wall clock of the run.
         cpu_seconds: User and system time of everything the trial started.
-        peak_memory_bytes: Largest resident size seen of one process of the trial.
+        peak_memory_bytes: Largest seen: resident size of one process, or memory of everything together.
         exit_code: Of the command; None if it was killed.
         signal: Name of the signal that ended it, if one did.
         output_bytes: What it wrote to standard output and error together.
