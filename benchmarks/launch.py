@@ -54,7 +54,7 @@ def plain(spec: TrialSpec) -> float:
 
 
 async def confined(launcher: Launcher, spec: TrialSpec, key: str, following: TrialSpec | None = None) -> float:
-    """Return the seconds of a whole trial, from the call to the removal of its folder."""
+    """Return the seconds from the call to the measurement; without a following trial its folder is gone by then."""
     started = time.perf_counter()
     run = await launcher.run(spec, key, following=following)
     if run.outcome != "ok":
@@ -72,7 +72,7 @@ async def compare(name: str, spec: TrialSpec, keys: list[str], rounds: int) -> N
             await confined(first, spec, key)
             await confined(later, spec, key, spec)
             for _ in range(rounds):
-                # The next world is built in this time; an agent thinks for longer.
+                # The last world is removed and the next one built in this time; an agent thinks for longer.
                 await anyio.sleep(PAUSE)
                 base.append(plain(spec))
                 after.append(await confined(later, spec, key, spec))

@@ -1,11 +1,11 @@
 """The server's side: start the supervisor, send it trials, wait for them without blocking the loop.
 
-Guarantee: `measure` returns or raises only after the trial is proven dead and its folder is gone, cancelled
-or not. A supervisor that has died is replaced for the next trial; the one in flight fails with SandboxError.
+Guarantee: `measure` returns or raises only after the trial is proven dead, cancelled or not; its folder is gone then,
+or, where another trial is expected, before that one starts. A supervisor that has died is replaced for the next
+trial; the one in flight fails with SandboxError.
 """
 
 import os
-import select
 import socket
 import subprocess
 import sys
@@ -17,13 +17,12 @@ from typing import Any, Self
 
 import anyio
 
-from . import cgroup, gpu, wire
+from . import cgroup, exchange, gpu, wire
 from .choice import Choice, choose, complete
 from .errors import SandboxError
 from .spec import Capabilities, Level, Measurement, TrialSpec
 
 _PATIENCE = 30.0
-_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,7 @@ class Launcher:
         self._choice: Choice | None = None
         self._choosing = anyio.Lock()
         self._ready: _Ready | None = None
+        self._leaving: socket.socket | None = None
         self._open: set[socket.socket] = set()
 
     async def __aenter__(self) -> Self:
@@ -78,12 +78,15 @@ class Launcher:
         self._supervisor = self._control = None
         self._discard()
         for connection in self._open:
-            _stop(connection)
+            exchange.stop(connection)
         if control is not None:
             control.close()
         if supervisor is not None:
             with anyio.CancelScope(shield=True):
                 await _ended(supervisor)
+        if self._leaving is not None:
+            self._close(self._leaving)
+            self._leaving = None
 
     async def capabilities(
         self, minimum: Level, gpus: tuple[int, ...] | None = (), asked: frozenset[str] = frozenset()
@@ -118,12 +121,14 @@ class Launcher:
 
         Args:
             spec: The trial.
-            following: A trial like the one that is expected next: its world is built while nobody waits for it, and
-                used if only draft, log and time differ then. Until then it holds a folder in `scratch`.
+            following: A trial like the one that is expected next: its world is built, and this one's removed, while
+                nobody waits for it; used if only draft, log and time differ then. Until then it holds a folder in
+                `scratch`.
 
         Raises:
             SandboxUnavailableError: the machine offers less than `spec.minimum`, or not the GPUs of `spec.gpus`.
-            SandboxError: the trial could not be run, or not be proven dead; nothing was measured.
+            SandboxError: the trial could not be run, or not be proven dead, or something of the one before it could
+                not be removed; nothing was measured.
         """
         choice = await self.look()
         choice.checked(spec.minimum)
@@ -133,28 +138,60 @@ class Launcher:
 
     async def run(self, spec: TrialSpec, backend: str, *, following: TrialSpec | None = None) -> Measurement:
         """Run one trial in one backend, by its key in `backends.BACKENDS`; otherwise like `measure`."""
+        await self._left()
         wanted = _Wanted(backend, wire.setting(spec))
         ready = self._taken(wanted)
         stale: dict[str, Any] = {"stale": ""}
-        reply = await self._answer(ready, wire.order(spec)) if ready else stale
+        ahead = following is not None
+        reply = await self._answer(ready, wire.order(spec), ahead=ahead) if ready else stale
         if "stale" in reply:
             request = wanted.message() + wire.order(spec)
-            reply = await self._answer(self._connection(), request)
+            reply = await self._answer(self._connection(), request, ahead=ahead)
         if following is not None:
             self._prepare(_Wanted(backend, wire.setting(following)))
         if "measurement" in reply:
             return wire.measurement_of(reply["measurement"])
-        fault = reply.get("fault") or reply.get("stale") or "the supervisor ended without a result"
-        raise SandboxError(f"{fault}; nothing was measured")
+        raise _fault(reply.get("stale") or reply.get("fault") or "the supervisor ended without a result")
 
-    async def _answer(self, connection: socket.socket, request: bytes) -> dict[str, Any]:
-        """Send a request and return its answer; the connection is closed then."""
+    async def _answer(self, connection: socket.socket, request: bytes, *, ahead: bool) -> dict[str, Any]:
+        """Send a request and return its answer.
+
+        Args:
+            connection: To a trial's process; it is closed then, or with a measurement kept for `_left`.
+            request: What that process is to do.
+            ahead: Whether to return with the measurement, before the trial's world is gone.
+        """
         self._open.add(connection)
         try:
-            return await _exchange(connection, request)
+            reply = await exchange.exchange(connection, request, ahead=ahead)
+        except BaseException:
+            self._close(connection)
+            raise
+        if ahead and "measurement" in reply:
+            self._leaving = connection
+        else:
+            self._close(connection)
+        return reply
+
+    def _close(self, connection: socket.socket) -> None:
+        self._open.discard(connection)
+        connection.close()
+
+    async def _left(self) -> None:
+        """Wait until the last trial's world is gone.
+
+        Raises:
+            SandboxError: something of it could not be removed; said once.
+        """
+        leaving, self._leaving = self._leaving, None
+        if leaving is None:
+            return
+        try:
+            rest = await exchange.receive(leaving)
         finally:
-            self._open.discard(connection)
-            connection.close()
+            self._close(leaving)
+        if rest:
+            raise _fault(wire.decode(rest)["fault"])
 
     def _prepare(self, wanted: _Wanted) -> None:
         """Have a world built ahead, up to its gate; where that fails, the next trial builds its own."""
@@ -173,7 +210,7 @@ class Launcher:
     def _taken(self, wanted: _Wanted) -> socket.socket | None:
         """Return the connection to a world that stands ready for this; any other is given up."""
         ready = self._ready
-        if ready is None or ready.wanted != wanted or _has_ended(ready.connection):
+        if ready is None or ready.wanted != wanted or exchange.has_ended(ready.connection):
             self._discard()
             return None
         self._ready = None
@@ -234,57 +271,11 @@ def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
     return supervisor, ours
 
 
-def _has_ended(connection: socket.socket) -> bool:
-    """Whether the other side has answered or gone although it was asked nothing."""
-    poller = select.poll()
-    poller.register(connection, select.POLLIN)
-    return bool(poller.poll(0))
-
-
 _CODE = "from referee.sandbox.supervisor import main; main()"
 
 
-async def _exchange(sock: socket.socket, request: bytes) -> dict[str, Any]:
-    """Send the request and return the answer; on cancellation wait until the other side has closed."""
-    try:
-        with suppress(BrokenPipeError, ConnectionResetError):
-            # One that gave up before it read everything has said why.
-            await _send(sock, request)
-        return wire.decode(await _receive(sock) or b"{}")
-    except anyio.get_cancelled_exc_class():
-        with anyio.CancelScope(shield=True), anyio.move_on_after(_PATIENCE):
-            _stop(sock)
-            await _receive(sock)
-        raise
-
-
-def _stop(connection: socket.socket) -> None:
-    """Order the trial at the other end to stop; one that has ended needs no order."""
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_WR)
-
-
-async def _send(sock: socket.socket, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[sock.send(view) :]
-        except BlockingIOError:
-            await anyio.wait_writable(sock)
-
-
-async def _receive(sock: socket.socket) -> bytes:
-    """Read until the other side closes, which it does only after the trial is dead."""
-    data = bytearray()
-    while True:
-        await anyio.wait_readable(sock)
-        try:
-            part = sock.recv(_CHUNK)
-        except ConnectionResetError:
-            part = b""
-        if not part:
-            return bytes(data)
-        data += part
+def _fault(words: str) -> SandboxError:
+    return SandboxError(f"{words}; nothing was measured")
 
 
 async def _ended(supervisor: subprocess.Popen[bytes]) -> None:

@@ -1,8 +1,9 @@
 """The target of the trials that probe limits: goes beyond one limit, and then waits to be ended for it.
 
 Nothing imports it: its text runs inside, perhaps in an older Python than Referee's. Its argument is a JSON object:
-`what` (a name in `WAYS`), `amount`, `seconds` (to go on for at most) and `token` (on a survivor's command line). It
-prints `refused: 1` if the kernel did not let it, `refused: 0` if it did; it ends by itself, whatever limits there are.
+`what` (a name in `WAYS`), `amount`, `seconds` (to compute and then to wait, for at most) and `token` (on a survivor's
+command line). It prints `refused: 1` if the kernel did not let it, `refused: 0` if it did; it ends by itself, whatever
+limits there are.
 """
 
 from __future__ import annotations
@@ -131,8 +132,8 @@ def end() -> None:
 
 
 def wait() -> None:
-    """Wait to be ended."""
-    time.sleep(max(0.0, END - time.monotonic()))
+    """Wait to be ended, for long enough after the attack, however long that took."""
+    time.sleep(TOLD["seconds"])
 
 
 WAYS: dict[str, tuple[Callable[[], None], Callable[[], None]]] = {

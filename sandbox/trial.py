@@ -2,8 +2,9 @@
 
 It comes in two messages: the setting, from which the world is built up to its gate, and the order with the
 draft, which opens the gate; so a world can stand ready before its draft is known. Order, and with it the
-guarantee: everything the trial started is dead before a frozen file is looked at, a result is read, the
-folder is removed and the answer is sent. A trial that nobody waits for any more ends in the same way.
+guarantee: everything the trial started is dead before a frozen file is looked at, a result is read, and the
+answer is sent; what is left of its world is gone before the connection ends. A trial that nobody waits for any
+more ends in the same way.
 """
 
 import os
@@ -11,6 +12,7 @@ import resource
 import signal
 import socket
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,6 +37,8 @@ class Run:
 def answer(sock: socket.socket, parent: int) -> None:
     """Receive one setting and one order, carry them out, and send the answer; every known fault is an answer too.
 
+    A second answer, after the measurement, says that something of the world could not be removed.
+
     Args:
         sock: Connection to the server; its end is the order to stop.
         parent: Descriptor that becomes readable when the supervisor has died.
@@ -42,24 +46,24 @@ def answer(sock: socket.socket, parent: int) -> None:
     message = wire.receive(sock)
     if not message:
         return
-    reply: dict[str, Any]
     try:
         setting = wire.spec_of(message["spec"])
-        measurement = _measure(setting, backends.BACKENDS[message["backend"]], sock, parent)
-        reply = {"measurement": asdict(measurement) | {"metrics": dict(measurement.metrics)}}
+        _carry_out(setting, backends.BACKENDS[message["backend"]], sock, parent)
     except StaleError as error:
-        reply = {"stale": str(error)}
+        _send(sock, {"stale": str(error)})
     except SandboxError as error:
-        reply = {"fault": str(error)}
+        _send(sock, {"fault": str(error)})
     except OSError as error:
-        reply = {"fault": f"the sandbox could not run the trial: {error}"}
-    try:
+        _send(sock, {"fault": f"the sandbox could not run the trial: {error}"})
+
+
+def _send(sock: socket.socket, reply: dict[str, Any]) -> None:
+    with suppress(BrokenPipeError, ConnectionResetError):
         sock.sendall(wire.encode(reply))
-    except (BrokenPipeError, ConnectionResetError):
-        return
 
 
-def _measure(setting: TrialSpec, backend: backends.Backend, sock: socket.socket, parent: int) -> Measurement:
+def _carry_out(setting: TrialSpec, backend: backends.Backend, sock: socket.socket, parent: int) -> None:
+    """Measure in a world of its own, send the measurement, and remove the world."""
     limits.apply()
     kernel.become_subreaper()
     owner = limits.private_uid() if backend.drops_user else None
@@ -67,7 +71,8 @@ def _measure(setting: TrialSpec, backend: backends.Backend, sock: socket.socket,
     group = limits.group(setting.limits)
     try:
         ready = prepare(setting, backend, folder, group, sock, parent)
-        return _in_world(ready, backend, folder, (sock.fileno(), parent))
+        measured = _in_world(ready, backend, folder, (sock.fileno(), parent))
+        _send(sock, {"measurement": asdict(measured) | {"metrics": dict(measured.metrics)}})
     finally:
         process.kill_all()
         if group is not None:

@@ -14,9 +14,11 @@ from pathlib import Path
 import anyio
 import pytest
 from referee.sandbox import wire
+from referee.sandbox.errors import SandboxError
 from referee.sandbox.launch import Launcher
 from referee.sandbox.spec import Limits, Measurement, TrialSpec
 
+from . import broken
 from .conftest import Lab
 from .test_death import children, own_children, until
 
@@ -26,8 +28,10 @@ _METRICS = ("built",)
 
 
 async def stands(lab: Lab) -> None:
-    """Wait until a world has been built as far as the command's process."""
-    await anyio.to_thread.run_sync(until, lambda: bool(waiting(lab)) and any(keepers()))
+    """Wait until a world has been built as far as the command's process, and the one before it is gone."""
+    await anyio.to_thread.run_sync(
+        until, lambda: len(waiting(lab)) == 1 and [any(each) for each in keepers()] == [True]
+    )
 
 
 def keepers() -> list[list[int]]:
@@ -118,14 +122,14 @@ def test_a_world_whose_inputs_were_replaced_is_built_anew(lab: Lab, ground: Path
 
 
 def test_a_prepared_world_that_broke_down_is_replaced(lab: Lab) -> None:
-    def broken() -> None:
+    def broke_down() -> None:
         (supervisor,) = own_children() - before
         (keeper,) = children(supervisor)
         os.kill(keeper, signal.SIGKILL)
         until(lambda: not Path(f"/proc/{keeper}").exists())
 
     before = own_children()
-    run, prepared = anyio.run(second, lab, lab.spec(_AGE, metrics=_METRICS), broken)
+    run, prepared = anyio.run(second, lab, lab.spec(_AGE, metrics=_METRICS), broke_down)
     assert (run.outcome, prepared) == ("ok", False)
 
 
@@ -148,6 +152,56 @@ def test_closing_the_launcher_removes_a_prepared_world(lab: Lab) -> None:
 
     anyio.run(closed)
     assert lab.leftovers() == []
+
+
+_CLEARS_WHEN_TOLD = """
+import os
+from referee.sandbox import scratch
+from referee.sandbox.errors import SandboxError
+clear, pipe = scratch.clear, {pipe!r}
+def clear_when_told(folder):
+    word = open(pipe).read() if os.path.exists(pipe) else ""
+    clear(folder)
+    if word:
+        os.unlink(pipe)
+    if word == "fail":
+        raise SandboxError("the folder is stuck")
+scratch.clear = clear_when_told
+"""
+
+
+@pytest.fixture
+def pipe(ground: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the first trial's process waits for a word, `fail` or another, before it removes its folder."""
+    path = ground / "pipe"
+    os.mkfifo(path)
+    broken.supervise(monkeypatch, _CLEARS_WHEN_TOLD.format(pipe=str(path)))
+    return path
+
+
+def test_a_result_does_not_wait_for_its_world_to_go_and_the_next_trial_does(lab: Lab, pipe: Path) -> None:
+    async def two() -> tuple[Measurement, Measurement]:
+        async with Launcher() as launcher:
+            first = await launcher.run(lab.spec("print(1)"), lab.key, following=lab.spec(""))
+            async with anyio.create_task_group() as group:
+                group.start_soon(anyio.to_thread.run_sync, pipe.write_text, "go")
+                return first, await launcher.run(lab.spec("print(2)"), lab.key)
+
+    assert [run.outcome for run in anyio.run(two)] == ["ok", "ok"]
+    assert lab.leftovers() == []
+
+
+def test_a_world_that_cannot_be_removed_stops_the_next_trial_and_not_the_one_after(lab: Lab, pipe: Path) -> None:
+    async def three() -> Measurement:
+        async with Launcher() as launcher:
+            await launcher.run(lab.spec("print(1)"), lab.key, following=lab.spec(""))
+            await anyio.to_thread.run_sync(pipe.write_text, "fail")
+            with pytest.raises(SandboxError, match="the folder is stuck; nothing was measured"):
+                await launcher.run(lab.spec("print(2)"), lab.key)
+            return await launcher.run(lab.spec("print(3)"), lab.key)
+
+    assert anyio.run(three).outcome == "ok"
+    assert lab.said() == "3\n"
 
 
 _SERVER = """
