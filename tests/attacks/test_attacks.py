@@ -27,7 +27,7 @@ def test_an_attack_ends_as_the_table_says(attack: Attack, key: str, on: Stage) -
         pytest.skip(reason)
     expected = _EXPECTED.get(attack.name, {}).get(configuration(key), "nothing")
     seen, account = table.outcome(attack, key, on)
-    assert seen == expected, f"{attack.name} in {configuration(key)}: {seen}, expected {expected}. {account}"
+    assert expected in {seen, table.EITHER}, f"{attack.name} in {configuration(key)}: {seen}, expected {expected}. {account}"
 
 
 @pytest.mark.timeout(900)
@@ -59,6 +59,6 @@ def test_a_hole_in_what_confines_is_known_with_its_reason() -> None:
     assert holes == []
 
 
-def test_an_attack_is_left_out_only_where_nothing_confines() -> None:
-    left = {at for row in _EXPECTED.values() for at, cell in row.items() if cell == table.NOT_RUN}
+def test_an_attack_is_left_out_or_left_open_only_where_nothing_confines() -> None:
+    left = {at for row in _EXPECTED.values() for at, cell in row.items() if cell in {table.NOT_RUN, table.EITHER}}
     assert left <= {"none-root", "none-user"}
