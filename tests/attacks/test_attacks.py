@@ -27,7 +27,9 @@ def test_an_attack_ends_as_the_table_says(attack: Attack, key: str, on: Stage) -
         pytest.skip(reason)
     expected = _EXPECTED.get(attack.name, {}).get(configuration(key), "nothing")
     seen, account = table.outcome(attack, key, on)
-    assert expected in {seen, table.EITHER}, f"{attack.name} in {configuration(key)}: {seen}, expected {expected}. {account}"
+    assert expected in {seen, table.EITHER}, (
+        f"{attack.name} in {configuration(key)}: {seen}, expected {expected}. {account}"
+    )
 
 
 @pytest.mark.timeout(900)
