@@ -90,6 +90,7 @@ def _build(spec: TrialSpec, folder: Folder, *, nested: bool) -> World:
         fault=_status_reader(status_out, status_in),
         shells=True,
         caches=own_caches.left,
+        left=project.upper,
     )
 
 

@@ -80,6 +80,7 @@ class Census:
         self._shelf = shelf
         self._seen: dict[tuple[int, int], float] = {}
         self._gone = 0.0
+        self._before = collected_seconds()
         self.processes: list[Process] = []
 
     def look(self) -> Usage:
@@ -98,10 +99,14 @@ class Census:
             unreadable=self._shelf.unreadable,
         )
 
+    def collected(self) -> float:
+        """Return the processor time of what this process has waited for since this was made."""
+        return collected_seconds() - self._before
+
     def _by_accounts(self) -> float:
         """Return what the kernel handed from child to parent; children that a parent ignores are lost to it."""
         living = sum(process.own_seconds + process.collected_seconds for process in self.processes)
-        return living + collected_seconds()
+        return living + self.collected()
 
     def _by_looks(self) -> float:
         """Return what was seen of everybody ever seen."""

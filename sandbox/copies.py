@@ -46,7 +46,9 @@ class Copy:
 def make(spec: TrialSpec, folder: Folder) -> Copy:
     """Copy the project into the trial's folder; inputs inside it become links to where they are."""
     top = folder.part("project")
-    shutil.copytree(spec.snapshot, top, symlinks=True)
+    for layer in (spec.snapshot, spec.private, folder.part("artifacts")):
+        if layer and os.path.isdir(layer):
+            shutil.copytree(layer, top, symlinks=True, dirs_exist_ok=True)
     for place, _, _ in os.walk(top):
         Path(place).chmod(0o777)
     draft.open_parents(top, draft.checked_target(spec))

@@ -52,7 +52,12 @@ def open_parents(top: str, relative: str) -> bool:
 
 
 def write_target(spec: TrialSpec, folder: Folder, top: str) -> None:
-    """Write the draft into `top`, owned by the trial, which may rewrite it; `open_parents` came before."""
+    """Write the draft into `top`, owned by the trial, which may rewrite it; `open_parents` came before.
+
+    Nothing is written where the specification has no draft: there is no target then.
+    """
+    if spec.target_text is None:
+        return
     path = str(Path(top, checked_target(spec)))
     with open(path, "xb") as file:
         file.write(spec.target_text.encode("utf-8"))

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Protocol
 
 from . import figures, machine, memory
-from .census import Census, Usage, collected_seconds
+from .census import Census, Usage
 from .disk import Count
 from .held import Shelf
 from .sight import Sight
@@ -94,6 +94,10 @@ class Gauge:
         """The most memory that was seen in use at one time, by everything together; 0 if no look came to see it."""
         return self._scales.peak
 
+    def note_collected(self) -> None:
+        """Take the processor time of everything that ended and was waited for."""
+        self._note_cpu(self._census.collected())
+
     def begin(self, draft: int) -> None:
         """Note that the trial starts now, and that a draft of so many bytes was put into its folders for it."""
         self._written.begin(Count(math.ceil(draft / _PAGE) * _PAGE, 1))
@@ -118,7 +122,7 @@ class Gauge:
 
     def last_look(self) -> Breach | None:
         """Return a limit that was exceeded and not seen so; nothing of the trial may live, nothing be removed yet."""
-        self._note_cpu(collected_seconds())
+        self.note_collected()
         return next(chain(self._refused(), self._burned(), self._stored(self._written.all())), None)
 
     def _note_cpu(self, seconds: float) -> None:

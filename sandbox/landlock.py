@@ -10,11 +10,10 @@ the weight of the user's other processes when memory runs out.
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import caches, copies, gpu, kernel, overlay, scratch, seccomp, view
+from . import caches, copies, gpu, kernel, overlay, seccomp, shared_memory, view
 from .draft import inputs_below
 from .errors import SandboxError
 from .scratch import WRITABLE, Folder
@@ -30,7 +29,6 @@ _TCP = 0b11
 _SCOPES = 0b11
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where the C library puts semaphores
 _TRUNCATE_ABI, _TCP_ABI, _SCOPE_ABI = 3, 4, 6
 
 
@@ -77,7 +75,7 @@ def build_mounted(spec: TrialSpec, folder: Folder) -> World:
 
     def enter() -> None:
         _mount_view(spec, folder, project.merged, shared)
-        _confine(spec, folder, spec.root, shared_memory=True)
+        _confine(spec, folder, spec.root, shared=True)
 
     return World(
         argv=spec.argv,
@@ -89,6 +87,7 @@ def build_mounted(spec: TrialSpec, folder: Folder) -> World:
         written=(*project.written(folder), *own_caches.written),
         memory_mounts=(shared, *project.memory_mounts),
         caches=own_caches.left,
+        left=project.upper,
     )
 
 
@@ -99,12 +98,7 @@ def build_copy(spec: TrialSpec, folder: Folder) -> World:
     there = copies.moved(spec, project)
 
     def enter() -> None:
-        _confine(there, folder, project.path, shared_memory=folder.owner is not None)
-
-    def touched() -> tuple[str, ...]:
-        if folder.owner is not None:
-            remove_shared_memory(folder.owner)
-        return project.touched()
+        _confine(there, folder, project.path, shared=folder.owner is not None)
 
     return World(
         argv=there.argv,
@@ -112,9 +106,10 @@ def build_copy(spec: TrialSpec, folder: Folder) -> World:
         keep=(),
         enter=enter,
         place=lambda order: project.place(order, folder),
-        touched=touched,
+        touched=project.touched,
         written=project.written(folder),
         caches=own_caches.left,
+        left=project.path,
     )
 
 
@@ -133,7 +128,7 @@ def _mount_view(spec: TrialSpec, folder: Folder, merged: str, shared: str) -> No
     ways = through(spec.root, spec.readable) if folder.owner is not None else NO_WAYS
     ways.open()
     own = [(folder.part(name),) * 2 for name in WRITABLE]
-    for source, place in [*own, (shared, _SHARED_MEMORY), (merged, spec.root)]:
+    for source, place in [*own, (shared, shared_memory.PLACE), (merged, spec.root)]:
         kernel.mount(source, place, "", kernel.MS_BIND | kernel.MS_REC)
         kernel.set_writable(place)
     for cache in caches.places(spec, folder, spec.root):
@@ -145,14 +140,14 @@ def _mount_view(spec: TrialSpec, folder: Folder, merged: str, shared: str) -> No
     ways.close()
 
 
-def _confine(spec: TrialSpec, folder: Folder, project: str, *, shared_memory: bool) -> None:
+def _confine(spec: TrialSpec, folder: Folder, project: str, *, shared: bool) -> None:
     """Give everything up, in the order in which it is still possible."""
     abi = kernel.landlock_abi()
     able = rights(abi)
     os.chdir(spec.cwd)
     kernel.no_new_privileges()
     ruleset = kernel.landlock_ruleset(able.files, 0 if spec.network else able.network, able.scoped, able.size)
-    for path, wanted in _allowed(spec, folder, project, able.files, shared_memory=shared_memory):
+    for path, wanted in _allowed(spec, folder, project, able.files, shared=shared):
         _allow(ruleset, path, wanted)
     if folder.owner is not None:
         os.setgroups(gpu.groups(gpu.nodes(spec.gpus)))
@@ -167,9 +162,7 @@ def _confine(spec: TrialSpec, folder: Folder, project: str, *, shared_memory: bo
     kernel.install_filter(seccomp.build("internet" if spec.network else "none", also=also))
 
 
-def _allowed(
-    spec: TrialSpec, folder: Folder, project: str, able: int, *, shared_memory: bool
-) -> Iterator[tuple[str, int]]:
+def _allowed(spec: TrialSpec, folder: Folder, project: str, able: int, *, shared: bool) -> Iterator[tuple[str, int]]:
     every = able & ~(_MAKE_CHAR | _MAKE_BLOCK | _IOCTL_DEV)
     for path in (*view.SYSTEM, "/proc", *spec.readable):
         yield path, _READ
@@ -177,8 +170,8 @@ def _allowed(
         yield f"/dev/{name}", able & (_READ_FILE | _WRITE_FILE | _TRUNCATE | _IOCTL_DEV)
     for path in (project, *(folder.part(name) for name in WRITABLE)):
         yield path, every
-    if shared_memory:
-        yield _SHARED_MEMORY, every & ~_EXECUTE
+    if shared:
+        yield shared_memory.PLACE, every & ~_EXECUTE
     if spec.gpus != ():
         yield from _drivers(spec, folder, able)
 
@@ -208,18 +201,3 @@ def _allow(ruleset: int, path: str, wanted: int) -> None:
         kernel.landlock_allow(ruleset, descriptor, only)
     finally:
         os.close(descriptor)
-
-
-def remove_shared_memory(owner: int) -> None:
-    """Remove what a user that existed for one trial alone left in shared memory."""
-    left: list[str] = []
-    with os.scandir(_SHARED_MEMORY) as entries:
-        for entry in entries:
-            # Others come and go there.
-            with suppress(FileNotFoundError):
-                left += [entry.path] if entry.stat(follow_symlinks=False).st_uid == owner else []
-    for path in left:
-        if Path(path).is_dir() and not Path(path).is_symlink():
-            scratch.remove(path)
-        else:
-            Path(path).unlink(missing_ok=True)

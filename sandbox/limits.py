@@ -17,6 +17,8 @@ from .held import content
 from .spec import Limits
 
 _PREFERRED = 2_000_000_000
+# Two for each process.
+_NUMBERS = 2 * (1 << 22)
 _SPREAD = 4096
 _NOBODY = 65534
 _SPARE = 64
@@ -87,22 +89,29 @@ def shared_memory_bytes() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
-def private_uid() -> int | None:
+def private_uid(number: int = 0) -> int | None:
     """Return a user id that nobody else has, for a trial started by root; None for an ordinary user.
 
-    It differs between processes that run at the same time, and lies inside the user namespace of a container.
+    It differs between processes that run at the same time and between the numbers 0 and 1 of a process, and lies
+    inside the user namespace of a container.
     None as well for the root of a namespace that knows no other user: it is an ordinary user outside.
     """
     if os.geteuid() != 0:
         return None
-    return pick_uid(Path("/proc/self/uid_map").read_text(encoding="ascii"), os.getpid())
+    return pick_uid(Path("/proc/self/uid_map").read_text(encoding="ascii"), 2 * os.getpid() + number)
+
+
+def is_left_over(user: int) -> bool:
+    """Whether a user was made for a trial whose process is gone; where users are few, nobody's number tells."""
+    number = user - _PREFERRED
+    return 0 <= number < _NUMBERS and not Path(f"/proc/{number // 2}").exists()
 
 
 def pick_uid(uid_map: str, number: int) -> int | None:
     """Choose an unused user id out of the ranges of a `/proc/self/uid_map` text, None if there is only root."""
     ranges = [tuple(int(field) for field in line.split()) for line in uid_map.splitlines() if line.strip()]
     for first, _, count in ranges:
-        if first <= _PREFERRED and first + count > _PREFERRED + (1 << 22):
+        if first <= _PREFERRED and first + count > _PREFERRED + _NUMBERS:
             return _PREFERRED + number
     first, _, count = max(ranges, key=lambda entry: entry[2])
     top = first + count - 1 if first + count - 1 < _NOBODY else min(first + count, _NOBODY) - 1

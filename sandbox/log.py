@@ -2,6 +2,7 @@
 
 import os
 
+_REDACTED = b"[secret]"
 _MARK = "\n[referee: {count} bytes left out here]\n"
 
 
@@ -36,3 +37,16 @@ class Log:
     def _write(self, data: bytes) -> None:
         while data:
             data = data[os.write(self._file, data) :]
+
+
+def redact(path: str, secrets: tuple[str, ...]) -> None:
+    """Replace every secret in a log that is complete; a log that was never begun is left alone."""
+    if not secrets or not os.path.exists(path):
+        return
+    with open(path, "r+b") as file:
+        data = file.read()
+        for secret in sorted(secrets, key=len, reverse=True):
+            data = data.replace(secret.encode("utf-8", "surrogateescape"), _REDACTED)
+        file.seek(0)
+        file.write(data)
+        file.truncate()

@@ -64,11 +64,11 @@ def mount(spec: TrialSpec, folder: Folder) -> Project:
     target = draft.checked_target(spec)
     Path(folder.part("draft")).chmod(0o777)
     draft.write_mount_points(spec, folder.part("draft"))
-    Path(folder.part("lower")).symlink_to(spec.snapshot)
+    layers = _layers(spec, folder)
     Path(folder.part("merged")).mkdir()
     base = "."
     try:
-        _mount_on(base, folder)
+        _mount_on(base, folder, layers)
     except OSError as error:
         if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}:
             raise SandboxError(f"the project could not be overlaid: {error}") from error
@@ -77,7 +77,7 @@ def mount(spec: TrialSpec, folder: Folder) -> Project:
         Path(folder.part(base)).mkdir()
         size = limits.shared_memory_bytes()
         kernel.mount("tmpfs", folder.part(base), "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"size={size}")
-        _mount_on(base, folder)
+        _mount_on(base, folder, layers)
     draft.open_parents(folder.part("merged"), target)
     memory = (folder.part(base),) if base != "." else ()
     return Project(folder.part("merged"), folder.part(base, "upper"), spec.snapshot, target, memory)
@@ -98,11 +98,21 @@ def unmount(folder: Folder) -> None:
         kernel.detach(folder.part(name))
 
 
-def _mount_on(base: str, folder: Folder) -> None:
+def _layers(spec: TrialSpec, folder: Folder) -> str:
+    """Return the names of the lower layers, the first above the others: mount points, artifacts, frozen files."""
+    Path(folder.part("lower")).symlink_to(spec.snapshot)
+    names = ["draft", *(["artifacts"] if os.path.isdir(folder.part("artifacts")) else [])]
+    if spec.private:
+        Path(folder.part("private")).symlink_to(spec.private)
+        names.append("private")
+    return ":".join([*names, "lower"])
+
+
+def _mount_on(base: str, folder: Folder, layers: str) -> None:
     for name in ("upper", "work"):
         Path(folder.part(base, name)).mkdir()
     Path(folder.part(base, "upper")).chmod(0o777)
-    lay(folder.path, "merged", f"lowerdir=draft:lower,upperdir={base}/upper,workdir={base}/work")
+    lay(folder.path, "merged", f"lowerdir={layers},upperdir={base}/upper,workdir={base}/work")
 
 
 def lay(where: str, place: str, layers: str) -> None:

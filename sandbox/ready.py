@@ -7,7 +7,7 @@ of no use. Nothing of the target has run before `prepare` returns.
 import os
 import select
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import backends, kernel, process, wire
@@ -59,27 +59,46 @@ def prepare(
     """
     try:
         shown = _identities(setting)
-        world = backend.build(setting, folder)
-        kernel.hide_memory()
-        running = process.start(world, folder.owner, setting.limits, group)
-        helpers = _BUBBLEWRAPS if world.shells else 0
-        gauge = Gauge(setting.limits, world.written, world.memory_mounts, group, owner=folder.owner, helpers=helpers)
-        spec = wire.ordered(setting, _order(sock, parent, running))
+        built = _built(setting, backend, folder, group)
+        spec = wire.ordered(setting, _order(sock, parent, built.running))
         for path, identity in _identities(setting).items():
             if shown[path] != identity:
                 raise StaleError(f"{path} was replaced while the trial was prepared")
-        world.place(spec)
+        built.world.place(spec)
     except SandboxError as error:
         raise StaleError(str(error)) from error
     except OSError as error:
         raise StaleError(f"the sandbox could not be built: {error}") from error
+    return replace(built, spec=spec)
+
+
+def prepare_now(spec: TrialSpec, backend: backends.Backend, folder: Folder, group: Group | None) -> Ready:
+    """Build the world of a trial that is known as a whole, such as a second phase.
+
+    Raises:
+        SandboxError: it cannot be built.
+        OSError: likewise.
+    """
+    built = _built(spec, backend, folder, group)
+    built.world.place(spec)
+    return built
+
+
+def _built(spec: TrialSpec, backend: backends.Backend, folder: Folder, group: Group | None) -> Ready:
+    world = backend.build(spec, folder)
+    kernel.hide_memory()
+    running = process.start(world, folder.owner, spec.limits, group)
+    helpers = _BUBBLEWRAPS if world.shells else 0
+    gauge = Gauge(spec.limits, world.written, world.memory_mounts, group, owner=folder.owner, helpers=helpers)
     return Ready(spec, world, running, gauge)
 
 
 def _identities(setting: TrialSpec) -> dict[str, tuple[int, int] | None]:
     """Return which files the paths that are mounted stand for now; None for a path that is not there."""
     found: dict[str, tuple[int, int] | None] = {}
-    for path in (setting.snapshot, *setting.readable, *(cache.store for cache in setting.caches)):
+    later = (setting.score.private, *setting.score.readable) if setting.score else ()
+    stores = (cache.store for cache in setting.caches)
+    for path in filter(None, (setting.snapshot, setting.private, *setting.readable, *stores, *later)):
         try:
             status = os.stat(path)
         except OSError:

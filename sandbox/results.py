@@ -14,19 +14,41 @@ _FILES = ("metrics.json", "results/metrics.json", "results/correct.json", "resul
 
 
 def judged(spec: TrialSpec, folder: Folder, run: Measurement, end: End, stdout: bytes) -> Measurement:
-    """Return the measurement with its outcome, reason and metrics; nothing of the trial may be alive."""
+    """Return the measurement with its outcome and reason, and the metrics of a phase that may report.
+
+    Nothing of the trial may be alive.
+    """
     breach = end.breach or _by_kernel(spec, run)
     if breach is not None:
         run = replace(run, limit=breach.key)
     outcome, reason = _failure(spec, run, end, breach)
     if reason:
         return replace(run, outcome=outcome, reason=reason)
+    if spec.score is not None:
+        return run
     try:
         files = {name: data for name in _FILES if (data := read_back(folder.part("out"), name)) is not None}
         metrics = output.read(stdout, files, spec.metrics, _measured(run))
     except output.OutputError as error:
         return replace(run, outcome="crash", reason=str(error))
     return replace(run, metrics=metrics)
+
+
+def together(spec: TrialSpec, first: Measurement, second: Measurement) -> Measurement:
+    """Return the measurement of a trial whose second phase judged what the first one left.
+
+    Time and memory as metrics are those of the first phase, in which the target ran.
+    """
+    measured = {name: value for name, value in _measured(first).items() if name in spec.metrics}
+    return replace(
+        second,
+        reason=f"score phase: {second.reason}" if second.reason else "",
+        metrics={**second.metrics, **measured} if second.outcome == "ok" else {},
+        seconds=first.seconds + second.seconds,
+        cpu_seconds=first.cpu_seconds + second.cpu_seconds,
+        peak_memory_bytes=max(first.peak_memory_bytes, second.peak_memory_bytes),
+        output_bytes=first.output_bytes + second.output_bytes,
+    )
 
 
 def _by_kernel(spec: TrialSpec, run: Measurement) -> Breach | None:

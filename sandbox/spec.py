@@ -75,6 +75,37 @@ class Cache:
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """The second phase of a trial: judges what the first one left, in a world of its own, without the target.
+
+    Attributes:
+        argv: Its command, like that of the trial.
+        env: Its whole environment, like that of the trial.
+        readable: What exists for it read-only at its own place, like that of the trial.
+        private: Folder with frozen files that exist for this phase alone; empty for none.
+        artifacts: What passes to it: files and folders of the project, relative to `root`.
+        network: Whether it may reach the network.
+        secrets: Values that must not stay in its log.
+        log: File that receives its output.
+        total_seconds: Wall clock that both phases together may take.
+        artifact_bytes: The most that may pass.
+        artifact_files: The most files that may pass.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    readable: tuple[str, ...]
+    private: str
+    artifacts: tuple[str, ...]
+    network: bool
+    secrets: tuple[str, ...]
+    log: str
+    total_seconds: float
+    artifact_bytes: int = 20 * 1000**3
+    artifact_files: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class TrialSpec:
     """Everything needed to run one trial; a pure value that can be sent to another machine.
 
@@ -83,7 +114,7 @@ class TrialSpec:
         root: The path at which that tree appears to the trial: the repository's own path.
         cwd: Absolute working folder, `root` or below it.
         target: Path of the target relative to `root`.
-        target_text: The draft. Written as UTF-8, line endings untouched.
+        target_text: The draft. Written as UTF-8, line endings untouched. None where no target is to exist.
         target_mode: 0o644 or 0o755, as in the base commit.
         argv: The command; `argv[0]` is an absolute path, and `{results}` in a word stands for the folder that the trial
             finds in REFEREE_RESULTS.
@@ -94,19 +125,21 @@ class TrialSpec:
         network: Whether the trial may reach the network.
         minimum: Refuse to run with less confinement than this.
         limits: Bounds of time and output.
-        metrics: The names that the contract asks for.
+        metrics: The names that the contract asks for; read from the phase that may report: the last.
         scratch: Folder of the supervisor; it makes and removes one folder per trial in it.
         log: File that receives the trial's output while it runs, capped at `limits.log_bytes`.
         gpus: Numbers of the GPUs that exist for the trial; None for all of the machine.
         caches: Its caches; no two overlap, and none lies over a frozen file, a folder above one, or an input.
         fill_caches: Whether it finds them empty, and what it leaves in them is stored if it ends well.
+        private: Folder with frozen files that exist beside those of `snapshot`; empty for none.
+        score: The second phase; None where the trial reports by itself.
     """
 
     snapshot: str
     root: str
     cwd: str
     target: str
-    target_text: str
+    target_text: str | None
     target_mode: int
     argv: tuple[str, ...]
     env: Mapping[str, str]
@@ -120,17 +153,19 @@ class TrialSpec:
     gpus: tuple[int, ...] | None = ()
     caches: tuple[Cache, ...] = ()
     fill_caches: bool = False
+    private: str = ""
+    score: Score | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What one run returned.
+    """What one run returned, all its phases together; what is measured of the target is measured of the first.
 
     Attributes:
         outcome: `ok` only if the command exited 0 and every asked metric was read.
         reason: One sentence for a crash or timeout, empty otherwise.
         metrics: Every metric that was read, by name; all finite.
-        seconds: Wall clock of the run.
+        seconds: Wall clock of all phases.
         cpu_seconds: User and system time of everything the trial started.
         peak_memory_bytes: Largest seen: resident size of one process, or memory of everything together.
         exit_code: Of the command; None if it was killed.
@@ -141,6 +176,7 @@ class Measurement:
         backend: What confined it: `bubblewrap`, `landlock` or `none`.
         level: The level that this backend reached.
         protections: State of each protection of the machine that ran it, by name; empty where that is not known.
+        notes: What a person should know about it, one sentence each.
     """
 
     outcome: Outcome
@@ -157,6 +193,7 @@ class Measurement:
     level: Level
     limit: str = ""
     protections: Mapping[str, str] = field(default_factory=dict[str, str])
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

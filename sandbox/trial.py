@@ -1,4 +1,4 @@
-"""One trial from specification to measurement, in a process of its own.
+"""One trial from specification to measurement, in a process of its own: one phase, or two.
 
 It comes in two messages: the setting, from which the world is built up to its gate, and the order with the
 draft, which opens the gate; so a world can stand ready before its draft is known. Order, and with it the
@@ -8,30 +8,32 @@ more ends in the same way.
 """
 
 import os
-import resource
-import signal
 import socket
-import time
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
 from typing import Any
 
-from . import backends, cache_store, caches, inputs, kernel, limits, overlay, process, results, scratch, watch, wire
+from . import (
+    artifacts,
+    backends,
+    caches,
+    inputs,
+    kernel,
+    limits,
+    overlay,
+    phase,
+    process,
+    results,
+    scratch,
+    shared_memory,
+    wire,
+)
+from .cgroup import Group
 from .errors import SandboxError
-from .log import Log
-from .ready import Ready, StaleError, prepare
-from .spec import Measurement, TrialSpec
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How a run ended, before anything that it left was looked at."""
-
-    end: watch.End
-    status: int
-    seconds: float
-    seen: int
-    stdout: bytes
+from .log import redact
+from .ready import Ready, StaleError, prepare, prepare_now
+from .spec import Measurement, Score, TrialSpec
 
 
 def answer(sock: socket.socket, parent: int) -> None:
@@ -66,85 +68,74 @@ def _carry_out(setting: TrialSpec, backend: backends.Backend, sock: socket.socke
     """Measure in a world of its own, send the measurement, and remove the world."""
     limits.apply()
     kernel.become_subreaper()
-    owner = limits.private_uid() if backend.drops_user else None
-    folder = scratch.make(setting.scratch, owner, entered=backend.enters)
-    group = limits.group(setting.limits)
-    try:
+    lifelines = (sock.fileno(), parent)
+    with _ground(setting, backend, 0) as (folder, group):
         ready = prepare(setting, backend, folder, group, sock, parent)
-        measured = _in_world(ready, backend, folder, (sock.fileno(), parent))
+        measured = phase.carried_out(ready, backend, folder, lifelines)
+        if measured.outcome == "ok" and ready.spec.score is not None:
+            measured = _scored(measured, ready, backend, ready.spec.score, lifelines)
         _send(sock, {"measurement": asdict(measured) | {"metrics": dict(measured.metrics)}})
+
+
+@contextmanager
+def _ground(spec: TrialSpec, backend: backends.Backend, number: int) -> Generator[tuple[scratch.Folder, Group | None]]:
+    """Make what a phase needs, by its number in the trial, and remove it when all of the trial is dead."""
+    owner = limits.private_uid(number) if backend.drops_user else None
+    if owner is not None:
+        shared_memory.sweep()
+    folder = scratch.make(spec.scratch, owner, entered=backend.enters)
+    group = limits.group(spec.limits)
+    try:
+        yield folder, group
     finally:
         process.kill_all()
         if group is not None:
             group.remove()
-        caches.unmount(setting, folder)
+        if owner is not None:
+            shared_memory.remove(owner)
+        caches.unmount(spec, folder)
         inputs.unmount(folder)
         overlay.unmount(folder)
         scratch.clear(folder)
 
 
-def _in_world(
-    ready: Ready, backend: backends.Backend, folder: scratch.Folder, lifelines: tuple[int, ...]
+def _scored(
+    first: Measurement, ready: Ready, backend: backends.Backend, score: Score, lifelines: tuple[int, ...]
 ) -> Measurement:
-    spec, world, measure = ready.spec, ready.world, ready.gauge
-    log = Log(spec.log, spec.limits.log_bytes)
-    run = _run(ready, log, lifelines)
-    if run.end.ending == "exit" and (fault := world.fault()):
-        raise SandboxError(f"{fault}: {_last_line(spec.log)}")
-    touched = world.touched()
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    code, signal_name = _ended(run, shells=world.shells)
-    measured = Measurement(
-        outcome="ok",
-        reason="",
-        metrics={},
-        seconds=run.seconds,
-        cpu_seconds=max(used.ru_utime + used.ru_stime, measure.cpu_seconds),
-        peak_memory_bytes=max(used.ru_maxrss * 1024, measure.peak_memory_bytes),
-        exit_code=code,
-        signal=signal_name,
-        output_bytes=run.seen,
-        touched=touched,
-        backend=backend.name,
-        level=backend.level,
+    """Let the second phase judge what the first one left; nothing of the first is alive."""
+    spec = ready.spec
+    frozen = tuple(filter(None, (spec.snapshot, score.private)))
+    with _ground(spec, backend, 1) as (folder, group):
+        into = folder.part("artifacts")
+        os.mkdir(into)
+        try:
+            notes = artifacts.collect(ready.world.left, frozen, spec.target, score, into)
+        except artifacts.ArtifactError as error:
+            return replace(first, outcome="crash", reason=str(error))
+        second = scoring(spec, score, first.seconds)
+        if second.limits.wall_seconds <= 0:
+            return replace(first, outcome="timeout", reason="no time was left for the score phase")
+        try:
+            measured = phase.carried_out(prepare_now(second, backend, folder, group), backend, folder, lifelines)
+        finally:
+            redact(score.log, score.secrets)
+    return results.together(spec, first, replace(measured, notes=notes))
+
+
+def scoring(spec: TrialSpec, score: Score, used: float) -> TrialSpec:
+    """Return the second phase as a trial of its own; `used` is the wall clock that the first one took."""
+    wall = min(spec.limits.wall_seconds, score.total_seconds - used)
+    return replace(
+        spec,
+        target_text=None,
+        argv=score.argv,
+        env=score.env,
+        readable=score.readable,
+        private=score.private,
+        network=score.network,
+        log=score.log,
+        limits=replace(spec.limits, wall_seconds=wall),
+        caches=(),
+        fill_caches=False,
+        score=None,
     )
-    judged = results.judged(spec, folder, measured, run.end, run.stdout)
-    return cache_store.keep(spec, folder, world.caches, judged)
-
-
-def _run(ready: Ready, log: Log, lifelines: tuple[int, ...]) -> Run:
-    spec, running, measure = ready.spec, ready.running, ready.gauge
-    seen = watch.Output(log, spec.limits.output_bytes)
-    started = time.monotonic()
-    try:
-        measure.begin(len(spec.target_text.encode()))
-        running.release()
-        end = watch.watch(running, seen, spec.limits, lifelines, started, measure)
-        seconds = time.monotonic() - started
-        ended = process.kill_all()
-        seen.drain(running)
-    finally:
-        log.close()
-    if end.ending == "abandoned":
-        raise SandboxError("the trial was stopped because nobody waits for its result any more")
-    if end.ending == "exit":
-        end = watch.End("output") if seen.full else watch.End("exit", measure.last_look())
-    return Run(end, ended[running.pid], seconds, seen.seen, bytes(seen.stdout))
-
-
-def _ended(run: Run, *, shells: bool) -> tuple[int | None, str | None]:
-    """Return exit code and signal name; a trial that Referee stopped has neither code nor merit."""
-    code = os.waitstatus_to_exitcode(run.status)
-    if run.end.ending != "exit":
-        return None, "SIGKILL"
-    number = -code if code < 0 else code - 128 if shells else 0
-    if number > 0 and number in signal.valid_signals():
-        return None, signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
-    return code, None
-
-
-def _last_line(path: str) -> str:
-    with open(path, "rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - 1000))
-        lines = file.read().decode("utf-8", "replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")

@@ -29,4 +29,5 @@ def build(spec: TrialSpec, folder: Folder) -> World:
         touched=project.touched,
         written=project.written(folder),
         caches=own_caches.left,
+        left=project.path,
     )

@@ -11,7 +11,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any
 
 from .errors import SandboxError
-from .spec import Cache, Level, Limits, Measurement, TrialSpec
+from .spec import Cache, Level, Limits, Measurement, Score, TrialSpec
 
 _CHUNK = 1 << 16
 LONGEST = 64 * 1024 * 1024
@@ -47,27 +47,40 @@ def decode(line: bytes) -> dict[str, Any]:
 
 
 def setting(spec: TrialSpec) -> TrialSpec:
-    """Return what a trial's world is built from: all but the draft, the log's name and the time it may take."""
+    """Return what a trial's world is built from: all but the draft, the names of logs and the time it may take."""
     limits = replace(spec.limits, wall_seconds=0.0)
-    return replace(spec, target_text="", log=f"{spec.log.rpartition('/')[0]}/log", limits=limits)
+    score = spec.score and replace(spec.score, log=_any(spec.score.log), total_seconds=0.0)
+    return replace(spec, target_text="", log=_any(spec.log), limits=limits, score=score)
+
+
+def _any(log: str) -> str:
+    return f"{log.rpartition('/')[0]}/log"
 
 
 def order(spec: TrialSpec) -> bytes:
     """Return the message that adds to a setting what it lacks."""
-    return encode({"target_text": spec.target_text, "log": spec.log, "wall_seconds": spec.limits.wall_seconds})
+    message = {"target_text": spec.target_text, "log": spec.log, "wall_seconds": spec.limits.wall_seconds}
+    score = {"log": spec.score.log, "total_seconds": spec.score.total_seconds} if spec.score else None
+    return encode(message | {"score": score})
 
 
 def ordered(spec: TrialSpec, message: Mapping[str, Any]) -> TrialSpec:
     """Return the trial that a setting and its order make."""
     limits = replace(spec.limits, wall_seconds=message["wall_seconds"])
-    return replace(spec, target_text=message["target_text"], log=message["log"], limits=limits)
+    score = spec.score and replace(spec.score, **message["score"])
+    return replace(spec, target_text=message["target_text"], log=message["log"], limits=limits, score=score)
 
 
 def spec_message(spec: TrialSpec) -> dict[str, Any]:
     """Return a trial's specification as plain JSON data."""
     plain = {field.name: getattr(spec, field.name) for field in fields(spec)}
     caches = [asdict(cache) for cache in spec.caches]
-    return plain | {"env": dict(spec.env), "limits": asdict(spec.limits), "caches": caches}
+    score = None if spec.score is None else {**_plain(spec.score), "env": dict(spec.score.env)}
+    return plain | {"env": dict(spec.env), "limits": asdict(spec.limits), "caches": caches, "score": score}
+
+
+def _plain(score: Score) -> dict[str, Any]:
+    return {field.name: getattr(score, field.name) for field in fields(score)}
 
 
 def spec_of(message: Mapping[str, Any]) -> TrialSpec:
@@ -77,11 +90,18 @@ def spec_of(message: Mapping[str, Any]) -> TrialSpec:
     fields["gpus"] = None if message["gpus"] is None else tuple(message["gpus"])
     fields |= {"minimum": Level(message["minimum"]), "limits": Limits(**message["limits"])}
     fields["caches"] = tuple(Cache(**cache) for cache in message["caches"])
+    fields["score"] = None if message["score"] is None else _score_of(message["score"])
     return TrialSpec(**fields)
+
+
+def _score_of(message: Mapping[str, Any]) -> Score:
+    fields: dict[str, Any] = dict(message)
+    fields |= {key: tuple(message[key]) for key in ("argv", "readable", "artifacts", "secrets")}
+    return Score(**fields)
 
 
 def measurement_of(message: Mapping[str, Any]) -> Measurement:
     """Return the measurement that `asdict` made plain."""
     fields: dict[str, Any] = dict(message)
-    fields |= {"touched": tuple(message["touched"]), "level": Level(message["level"])}
+    fields |= {key: tuple(message[key]) for key in ("touched", "notes")} | {"level": Level(message["level"])}
     return Measurement(**fields)

@@ -38,6 +38,7 @@ class World:
         fault: After the end: why the world itself could not be set up, or an empty text.
         shells: Whether the backend reports a signal the way shells do, as exit code 128 + number.
         caches: Where each cache of the specification can be found after the end.
+        left: Folder in which the files of the project that the trial wrote can be found after `touched`.
     """
 
     argv: tuple[str, ...]
@@ -53,6 +54,7 @@ class World:
     fault: Callable[[], str] = str
     shells: bool = False
     caches: tuple[str, ...] = ()
+    left: str = ""
 
     @property
     def command(self) -> tuple[str, ...]:

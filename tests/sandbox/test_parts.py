@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from referee.sandbox import bubblewrap, copies, landlock, remedies, scratch, view
+from referee.sandbox import bubblewrap, copies, landlock, remedies, scratch, shared_memory, view
 from referee.sandbox.limits import pick_uid
 from referee.sandbox.log import Log
 
@@ -198,7 +198,7 @@ def test_shared_memory_of_a_private_user_is_removed_and_nobody_elses() -> None:
     (folder / "deep").mkdir(parents=True)
     for path in (theirs, folder):
         os.chown(path, owner, owner)
-    landlock.remove_shared_memory(owner)
+    shared_memory.remove(owner)
     assert (mine.exists(), theirs.exists(), folder.exists()) == (True, False, False)
     mine.unlink()
 

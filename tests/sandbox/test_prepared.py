@@ -185,7 +185,8 @@ def test_a_result_does_not_wait_for_its_world_to_go_and_the_next_trial_does(lab:
             first = await launcher.run(lab.spec("print(1)"), lab.key, following=lab.spec(""))
             async with anyio.create_task_group() as group:
                 group.start_soon(anyio.to_thread.run_sync, pipe.write_text, "go")
-                return first, await launcher.run(lab.spec("print(2)"), lab.key)
+                second = await launcher.run(lab.spec("print(2)"), lab.key)
+            return first, second
 
     assert [run.outcome for run in anyio.run(two)] == ["ok", "ok"]
     assert lab.leftovers() == []
