@@ -180,15 +180,22 @@ def pipe(ground: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_result_does_not_wait_for_its_world_to_go_and_the_next_trial_does(lab: Lab, pipe: Path) -> None:
-    async def two() -> tuple[Measurement, Measurement]:
-        async with Launcher() as launcher:
-            first = await launcher.run(lab.spec("print(1)"), lab.key, following=lab.spec(""))
-            async with anyio.create_task_group() as group:
-                group.start_soon(anyio.to_thread.run_sync, pipe.write_text, "go")
-                second = await launcher.run(lab.spec("print(2)"), lab.key)
-            return first, second
+    outcomes: list[str] = []
 
-    assert [run.outcome for run in anyio.run(two)] == ["ok", "ok"]
+    async def tell() -> None:
+        await anyio.to_thread.run_sync(lambda: pipe.write_text("go"))
+
+    async def two() -> None:
+        async with Launcher() as launcher:
+            run = await launcher.run(lab.spec("print(1)"), lab.key, following=lab.spec(""))
+            outcomes.append(run.outcome)
+            async with anyio.create_task_group() as group:
+                group.start_soon(tell)
+                run = await launcher.run(lab.spec("print(2)"), lab.key)
+                outcomes.append(run.outcome)
+
+    anyio.run(two)
+    assert outcomes == ["ok", "ok"]
     assert lab.leftovers() == []
 
 
