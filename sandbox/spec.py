@@ -132,6 +132,7 @@ class TrialSpec:
         caches: Its caches; no two overlap, and none lies over a frozen file, a folder above one, or an input.
         fill_caches: Whether it finds them empty, and what it leaves in them is stored if it ends well.
         private: Folder with frozen files that exist beside those of `snapshot`; empty for none.
+        secrets: Values that must not stay in its log.
         score: The second phase; None where the trial reports by itself.
     """
 
@@ -154,6 +155,7 @@ class TrialSpec:
     caches: tuple[Cache, ...] = ()
     fill_caches: bool = False
     private: str = ""
+    secrets: tuple[str, ...] = ()
     score: Score | None = None
 
 

@@ -71,10 +71,17 @@ def _carry_out(setting: TrialSpec, backend: backends.Backend, sock: socket.socke
     lifelines = (sock.fileno(), parent)
     with _ground(setting, backend, 0) as (folder, group):
         ready = prepare(setting, backend, folder, group, sock, parent)
-        measured = phase.carried_out(ready, backend, folder, lifelines)
+        measured = _phase(ready, backend, folder, lifelines)
         if measured.outcome == "ok" and ready.spec.score is not None:
             measured = _scored(measured, ready, backend, ready.spec.score, lifelines)
         _send(sock, {"measurement": asdict(measured) | {"metrics": dict(measured.metrics)}})
+
+
+def _phase(ready: Ready, backend: backends.Backend, folder: scratch.Folder, lifelines: tuple[int, ...]) -> Measurement:
+    try:
+        return phase.carried_out(ready, backend, folder, lifelines)
+    finally:
+        redact(ready.spec.log, ready.spec.secrets)
 
 
 @contextmanager
@@ -115,10 +122,7 @@ def _scored(
         second = scoring(spec, score, first.seconds)
         if second.limits.wall_seconds <= 0:
             return replace(first, outcome="timeout", reason="no time was left for the score phase")
-        try:
-            measured = phase.carried_out(prepare_now(second, backend, folder, group), backend, folder, lifelines)
-        finally:
-            redact(score.log, score.secrets)
+        measured = _phase(prepare_now(second, backend, folder, group), backend, folder, lifelines)
     return results.together(spec, first, replace(measured, notes=notes))
 
 
@@ -133,6 +137,7 @@ def scoring(spec: TrialSpec, score: Score, used: float) -> TrialSpec:
         readable=score.readable,
         private=score.private,
         network=score.network,
+        secrets=score.secrets,
         log=score.log,
         limits=replace(spec.limits, wall_seconds=wall),
         caches=(),

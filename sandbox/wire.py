@@ -86,7 +86,7 @@ def _plain(score: Score) -> dict[str, Any]:
 def spec_of(message: Mapping[str, Any]) -> TrialSpec:
     """Return the specification that `spec_message` made plain."""
     fields: dict[str, Any] = dict(message)
-    fields |= {key: tuple(message[key]) for key in ("argv", "readable", "metrics")}
+    fields |= {key: tuple(message[key]) for key in ("argv", "readable", "metrics", "secrets")}
     fields["gpus"] = None if message["gpus"] is None else tuple(message["gpus"])
     fields |= {"minimum": Level(message["minimum"]), "limits": Limits(**message["limits"])}
     fields["caches"] = tuple(Cache(**cache) for cache in message["caches"])

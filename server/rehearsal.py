@@ -17,13 +17,13 @@ from ..session import baseline_cache, judge
 from ..session.combined import combine
 from ..session.contract import Program
 from ..session.errors import RepositoryError
-from ..session.opening import prepare
+from ..session.frozen import Frozen, frozen
+from ..session.opened import Opened
 from ..session.pins import Pins
-from ..session.places import PROGRAM, probes
+from ..session.places import probes
 from ..session.plan import asked, gpus, log_path, trial_spec
+from ..session.preparing import prepare
 from ..session.project import Project
-from ..session.snapshot import Snapshot
-from ..session.state import Opened
 from ..session.untrusted import printable
 
 _FOLDER = ".check"  # no tag can begin with a dot
@@ -105,10 +105,8 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _snapshot(project: Project, opened: Opened, home: Path) -> Snapshot:
-    prefix, objects = project.checkout.prefix, project.checkout.common_dir / "lfs" / "objects"
-    left_out = frozenset({prefix + opened.target, prefix + PROGRAM})
-    snapshot = Snapshot(home / "snapshot", project.git, project.base(opened.base), left_out, objects)
+def _snapshot(project: Project, opened: Opened, home: Path) -> Frozen:
+    snapshot = frozen(home, project, opened)
     snapshot.open()
     return snapshot
 
@@ -128,7 +126,7 @@ async def _runs(project: Project, opened: Opened, home: Path, launcher: Launcher
             mode=int(entry.mode, 8) & 0o777,
             number=0,
             run=len(runs),
-            seconds=evaluate.timeout,
+            seconds=evaluate.timeout * evaluate.phases,
         )
         if fills and (filled := await launcher.measure(replace(spec, fill_caches=True))).outcome != "ok":
             return [filled]

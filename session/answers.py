@@ -1,11 +1,11 @@
 """What the agent is told of a trial that runs, is measured, or could not be measured at all."""
 
-from .plan import log_path
+from .feedback import log_lines, told
 from .reply import Reply
 from .session import Session
 from .state import Trial
 from .untrusted import fenced
-from .view import read_log_lines, show_metrics, trial_facts
+from .view import show_metrics, trial_facts
 
 _LOG_TAIL = 20
 _LOG_CHARS = 8_000
@@ -36,14 +36,15 @@ def trial_reply(session: Session, trial: Trial) -> Reply:
     said = (
         f"Trial {trial.number} ({trial.description}): {trial.verdict}. {show_metrics(trial.metrics, session.contract)}"
     )
-    text = f"{said.rstrip()}\n{trial.reason}. Took {trial.seconds:.1f} s."
+    text = f"{said.rstrip()}\n{told(session.contract, trial.reason)}. Took {trial.seconds:.1f} s."
     tail = _log_end(session, trial.number) if trial.failed else ""
     return Reply(text, next=_next(trial), facts=trial_facts(trial, session.contract), untrusted=tail)
 
 
 def _log_end(session: Session, number: int) -> str:
     """The last lines of a log, however long they are."""
-    return "\n".join(read_log_lines(log_path(session.state_home, number))[-_LOG_TAIL:])[-_LOG_CHARS:]
+    most = min(_LOG_TAIL, session.contract.feedback.lines)
+    return "\n".join(log_lines(session.contract, session.state_home, number)[-most:])[-_LOG_CHARS:]
 
 
 def _next(trial: Trial) -> str:

@@ -15,8 +15,8 @@ from typing import Any, cast
 
 from .. import __version__
 from .files import write_whole
+from .opened import Opened
 from .plan import hashed_environment
-from .state import Opened
 
 FOLDER = ".baselines"  # no tag can begin with a dot, so no session's folder can be in the way
 _KEPT = 8

@@ -1,7 +1,7 @@
 """The message of a trial's commit: the description as subject, what was measured as trailers."""
 
+from .opened import Opened
 from .results import number
-from .state import Opened
 
 
 def message(

@@ -1,7 +1,7 @@
 """Checks of the contract that concern several values at once; each raises KeyedError, and nothing here reads a file."""
 
 from collections.abc import Mapping
-from itertools import combinations
+from itertools import combinations, product
 
 from .shorthand import holds
 
@@ -43,6 +43,17 @@ def apart(caches: tuple[str, ...], inputs: tuple[str, ...], target: str | None) 
         for path in inputs:
             if _overlap(cache, path):
                 raise KeyedError("cache", f"{cache!r} overlaps with the input {path!r}: a folder is one or the other")
+
+
+def hidden(private: tuple[str, ...], seen: tuple[str, ...], *, trusted: bool) -> None:
+    """Refuse private paths that the target's code would see, or that nobody would, as far as spelling tells."""
+    if private and not trusted:
+        raise KeyedError(
+            "private", "no phase could see them without the target's code: add evaluate.score, or make the target data"
+        )
+    for path, other in product(private, seen):
+        if _overlap(path, other):
+            raise KeyedError("private", f"{path!r} overlaps with {other!r}, which the target's code sees")
 
 
 def _overlap(one: str, other: str) -> bool:

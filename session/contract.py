@@ -9,75 +9,36 @@ import hashlib
 import json
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from ..sandbox.spec import Level
 from . import shorthand
-from .consistency import KeyedError, apart, match_weights, ordered
+from .consistency import KeyedError, apart, hidden, match_weights, ordered
+from .integrity import Integrity, level, refuse_weaker, reported
+from .measuring import Evaluate, Feedback, Target
+from .model import (
+    Bounds,
+    Bytes,
+    Caches,
+    Count,
+    Gpus,
+    Inputs,
+    Memory,
+    Model,
+    Name,
+    Ratio,
+    Seconds,
+    Texts,
+    Value,
+    Variable,
+)
+
+__all__ = ["Budget", "Contract", "Evaluate", "Feedback", "Goal", "Keep", "Metric", "Program", "Sandbox", "Target"]
 
 Goal = Literal["minimize", "maximize"]
 
 
-_Text = Annotated[str, AfterValidator(shorthand.plain_text)]
-_Texts = Annotated[tuple[_Text, ...], Field(strict=False)]
-_Inputs = Annotated[tuple[Annotated[str, AfterValidator(shorthand.input_path)], ...], Field(strict=False)]
-_Caches = Annotated[tuple[Annotated[str, AfterValidator(shorthand.cache_path)], ...], Field(strict=False)]
-_Argv = Annotated[
-    tuple[str, ...], Field(strict=False), AfterValidator(shorthand.command), BeforeValidator(shorthand.words)
-]
-_Seconds = Annotated[float, Field(gt=0, le=shorthand.MAX_SECONDS), BeforeValidator(shorthand.seconds)]
-_Bytes = Annotated[int, Field(ge=1_000_000, le=10**18), BeforeValidator(shorthand.size)]
-_Memory = Annotated[int | float, BeforeValidator(shorthand.memory), AfterValidator(shorthand.enough_memory)]
-_Count = Annotated[int, Field(ge=16, le=10**9)]
-_Gpus = Annotated[Literal["none", "all"] | tuple[int, ...], BeforeValidator(shorthand.gpus)]
-_Bounds = Annotated[tuple[float, float], Field(strict=False), BeforeValidator(shorthand.pair)]
-_Name = Annotated[str, AfterValidator(shorthand.metric_name)]
-_Variable = Annotated[str, AfterValidator(shorthand.variable)]
-_Value = Annotated[str | None, AfterValidator(shorthand.variable_value)]
-_Ratio = Annotated[float, Field(gt=0)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-class Target(_Model):
-    """The one file that the agent may edit; `target: train.py` is short for `target: {path: train.py}`."""
-
-    path: Annotated[str, AfterValidator(shorthand.target_path)]
-    """Relative to the folder of `program.md`, POSIX, normalised."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_path(cls, value: object) -> object:
-        return {"path": value} if isinstance(value, str) else value
-
-
-class Evaluate(_Model):
-    """How a trial is measured."""
-
-    command: _Argv
-    """Words of the command, run without a shell; `{target}` and `{results}` are filled in before it runs."""
-
-    timeout: _Seconds = 600.0
-    """Seconds of wall clock after which everything that the trial started is killed."""
-
-    repeats: Annotated[int, Field(ge=1, le=99)] = 1
-    """Runs per trial; the median of each metric counts."""
-
-
-class Metric(_Model):
+class Metric(Model):
     """One number that the evaluator reports; `val_bpb: minimize` is short for `val_bpb: {goal: minimize}`."""
 
     goal: Goal
@@ -86,7 +47,7 @@ class Metric(_Model):
     min_delta: Annotated[float, Field(ge=0)] = 0.0
     """The smallest gain that counts; 0 means any gain. Only for the role metric."""
 
-    bounds: _Bounds | None = None
+    bounds: Bounds | None = None
     """Lowest and highest value that is believed; any other is a crash."""
 
     role: Literal["metric", "guard"] = "metric"
@@ -98,10 +59,10 @@ class Metric(_Model):
     max: float | None = None
     """Guard: the highest value allowed."""
 
-    min_ratio: _Ratio | None = None
+    min_ratio: Ratio | None = None
     """Guard: the lowest value allowed, as a multiple of the baseline's."""
 
-    max_ratio: _Ratio | None = None
+    max_ratio: Ratio | None = None
     """Guard: the highest value allowed, as a multiple of the baseline's."""
 
     @model_validator(mode="before")
@@ -124,7 +85,7 @@ class Metric(_Model):
         return self
 
 
-class Keep(_Model):
+class Keep(Model):
     """The rule by which a measured trial may become the best."""
 
     rule: Literal["primary", "pareto", "weighted"] = "primary"
@@ -137,7 +98,7 @@ class Keep(_Model):
     """Whether a trial that is equal within `min_delta` and has fewer lines may be kept."""
 
 
-class Sandbox(_Model):
+class Sandbox(Model):
     """What the trial may see of the machine."""
 
     minimum: Annotated[Level, Field(strict=False)] = Level.LIMITED
@@ -146,52 +107,55 @@ class Sandbox(_Model):
     network: bool = False
     """Whether the trial may reach the network."""
 
-    memory: _Memory = 0.8
+    memory: Memory = 0.8
     """Bytes that a trial may use, or as a float the share of the machine."""
 
-    processes: _Count = 4096
+    processes: Count = 4096
     """Processes and threads of a trial at one time."""
 
-    cpu: _Seconds | None = None
+    cpu: Seconds | None = None
     """Processor seconds of a trial, all its processes together; None for no limit but time and processors."""
 
-    disk: _Bytes = 20 * 1000**3
+    disk: Bytes = 20 * 1000**3
     """Bytes that a trial may leave on disk."""
 
-    files: _Count = 1_000_000
+    files: Count = 1_000_000
     """Files and folders that a trial may leave on disk."""
 
-    open_files: _Count = 65536
+    open_files: Count = 65536
     """Files that one process of a trial may have open."""
 
-    gpu: _Gpus = "none"
+    gpu: Gpus = "none"
     """GPUs that exist for the trial: none, all, or their numbers."""
 
-    inputs: _Inputs = ()
+    inputs: Inputs = ()
     """Files and folders outside the snapshot that the trial may read; relative to the project, absolute or with `~`."""
 
-    cache: _Caches = ()
+    cache: Caches = ()
     """Folders of compilers, `~/…` or in the project: a run before the baseline fills them, later ones get a copy."""
 
-    env: Annotated[dict[_Variable, _Value], BeforeValidator(shorthand.names)] = Field(
+    private: Inputs = ()
+    """Files and folders that exist for the phase alone in which no code of the target runs; no tool shows them."""
+
+    env: Annotated[dict[Variable, Value], BeforeValidator(shorthand.names)] = Field(
         default_factory=dict[str, str | None]
     )
     """Environment variables; None, or a list of names instead of the mapping, takes the server's value."""
 
 
-class Contract(_Model):
+class Contract(Model):
     """What a session is bound to; a change needs a new session."""
 
     target: Target
     """The one file that the agent may edit."""
 
-    readable: _Texts = ("**",)
+    readable: Texts = ("**",)
     """Patterns of the frozen files that `read_file` shows."""
 
     evaluate: Evaluate
     """How a trial is measured."""
 
-    metrics: dict[_Name, Metric]
+    metrics: dict[Name, Metric]
     """Metrics by name, in order; the first is the primary one."""
 
     keep: Keep = Keep()
@@ -199,6 +163,9 @@ class Contract(_Model):
 
     sandbox: Sandbox = Sandbox()
     """What the trial may see of the machine."""
+
+    feedback: Feedback = Feedback()
+    """How much of what the evaluator says reaches the agent."""
 
     @field_validator("metrics")
     @classmethod
@@ -220,14 +187,41 @@ class Contract(_Model):
             match_weights(keep.weights, tuple(name for name, metric in metrics.items() if metric.role == "metric"))
         return keep
 
+    @field_validator("evaluate")
+    @classmethod
+    def _leaves_target(cls, evaluate: Evaluate, info: ValidationInfo) -> Evaluate:
+        target: Target | None = info.data.get("target")
+        if target and any(shorthand.holds(path, target.path) for path in evaluate.artifacts):
+            raise KeyedError("artifacts", f"an artifact may not hold the target {target.path!r}")
+        return evaluate
+
     @field_validator("sandbox")
     @classmethod
     def _keeps_target(cls, sandbox: Sandbox, info: ValidationInfo) -> Sandbox:
         target: Target | None = info.data.get("target")
+        evaluate: Evaluate | None = info.data.get("evaluate")
+        if target and evaluate:
+            trusted = reported(target, evaluate) is not Integrity.SELF_REPORTED
+            hidden(sandbox.private, (*sandbox.inputs, *evaluate.artifacts, target.path), trusted=trusted)
         if target and any(shorthand.holds(path, target.path) for path in sandbox.inputs):
             raise KeyedError("inputs", f"an input may not hold the target {target.path!r}")
         apart(sandbox.cache, sandbox.inputs, target.path if target else None)
         return sandbox
+
+    @model_validator(mode="after")
+    def _is_as_honest_as_it_says(self) -> Self:
+        refuse_weaker(self.target, self.evaluate, self.metrics)
+        return self
+
+    @property
+    def integrity(self) -> Integrity:
+        """The level of its weakest metric."""
+        return level(self.target, self.evaluate, self.metrics)
+
+    @property
+    def log_shown(self) -> Literal["tail", "errors", "none"]:
+        """What of a log the agent gets."""
+        return self.feedback.log or ("errors" if self.sandbox.private else "tail")
 
     @property
     def primary(self) -> str:
@@ -246,7 +240,7 @@ class Contract(_Model):
         return hashlib.sha256(json.dumps(dump, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-class Budget(_Model):
+class Budget(Model):
     """The limits of a session; what runs out first ends it. None means no limit."""
 
     max_experiments: Annotated[int, Field(ge=1, le=1_000_000)] | None = 100
@@ -262,7 +256,7 @@ class Budget(_Model):
     """Crashes and timeouts in a row after which the session ends."""
 
 
-class Program(_Model):
+class Program(Model):
     """A whole `program.md`."""
 
     contract: Contract

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from .consistency import KeyedError
-from .contract import Budget, Contract, Evaluate, Keep, Metric, Sandbox, Target
+from .contract import Budget, Contract, Evaluate, Feedback, Keep, Metric, Sandbox, Target
 from .shapes import is_list, is_table
 from .wording import CUT, clean, quoted
 
@@ -21,21 +21,9 @@ Error = Mapping[str, Any]
 
 UNBUILT: dict[tuple[str, ...], tuple[str, ...]] = {
     (): ("holdout",),
-    ("target",): ("kind",),
-    ("evaluate",): (
-        "score",
-        "artifacts",
-        "function",
-        "call",
-        "problem",
-        "retain",
-        "integrity",
-        "expose",
-        "secrets",
-    ),
+    ("evaluate",): ("function", "call", "problem", "retain", "expose"),
     ("keep",): ("max_jump", "on_suspicious"),
     ("budget",): ("plateau", "goal"),
-    ("sandbox",): ("private",),
 }
 """Keys whose behaviour is designed and not built; by the place where they may stand one day."""
 
@@ -46,6 +34,7 @@ _MODELS: dict[Path, type[BaseModel]] = {
     ("metrics", "*"): Metric,
     ("keep",): Keep,
     ("sandbox",): Sandbox,
+    ("feedback",): Feedback,
     ("budget",): Budget,
 }
 

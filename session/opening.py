@@ -10,27 +10,27 @@ from datetime import datetime
 from pathlib import Path
 
 from .. import __version__
-from . import caches, results
-from .command import Resolved, environments, named_files, resolve
+from . import results
+from .command import named_files
 from .contract import Program
-from .errors import RefusedError, RepositoryError
+from .errors import RepositoryError
 from .files import make_private
+from .frozen import frozen
 from .holder import Holder
 from .journal import Journal
-from .pins import Pins, first_socket
-from .places import PROGRAM, refuse_pointer, state_root
+from .opened import Opened, facts_of
+from .pins import Pins
+from .places import PROGRAM, refuse_pointer
 from .plan import hashed_environment
+from .preparing import prepare
 from .project import Known, Project, refuse_tag
 from .refs import Refs, refuse_blocked, refuse_checked_out
-from .repository import Base
 from .rows import write_forgotten
 from .session import Ground, Session
-from .snapshot import Snapshot
-from .state import Opened, State, apply, fold
+from .state import State, apply, fold
 from .trials import complete_baseline, interrupt
 from .watch import Watch
 
-INTEGRITY = "self-reported"
 _OTHER_TAG = "To go on working, use another --tag."
 
 
@@ -87,8 +87,7 @@ def _assemble(project: Project, home: Path, holder: Holder, journal: Journal, st
     opened = state.opened
     base = project.base(opened.base)
     prefix = project.checkout.prefix
-    left_out = frozenset({prefix + opened.target, prefix + PROGRAM})
-    snapshot = Snapshot(home / "snapshot", project.git, base, left_out, project.checkout.common_dir / "lfs" / "objects")
+    snapshot = frozen(home, project, opened)
     found = snapshot.open()
     watch = Watch(project.checkout, project.git, base)
     watch.start(prefix + opened.target, named_files(opened.argv, base.by_path, prefix))
@@ -145,22 +144,12 @@ def _begin(
         raise RepositoryError(f"session {opened.tag} was opened by another process just now. Call again to join it.")
     blob = project.repository.target_entry(project.base(opened.base), opened.target).oid
     pins = Pins(tuple(opened.pins)).take()
-    data = {
-        "tag": opened.tag,
-        "base": opened.base,
-        "tree": opened.tree,
-        "target": opened.target,
+    data = facts_of(opened) | {
         "blob": blob,
-        "contract": opened.contract.model_dump(mode="json"),
-        "contract_digest": opened.contract.digest(),
         "budget": program.budget.model_dump(mode="json"),
         "policy_sha256": program.sha256,
-        "results": opened.results,
-        "argv": list(opened.argv),
-        "readable": list(opened.readable),
         "pins": pins,
         "env": hashed_environment(opened),
-        "integrity": opened.integrity,
         "warnings": warnings,
         "version": __version__,
     }
@@ -171,79 +160,3 @@ def _begin(
     session = _assemble(project, home, holder, journal, state)
     session.settle()
     return session
-
-
-def prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[Opened, list[str]]:
-    """What a session with this tag would be bound to, and warnings about the checkout; nothing is written.
-
-    Raises:
-        RepositoryError: If the target, the command, an input or the checkout cannot carry a session.
-    """
-    contract, checkout = program.contract, project.checkout
-    target = contract.target.path
-    entry = project.repository.target_entry(base, target)
-    project.repository.text(entry.oid, f"target {target}")
-    try:
-        project.repository.checkout_text(target)
-    except RefusedError as fault:
-        raise RepositoryError(f"target {fault}") from None
-    command = resolve(contract.evaluate.command, checkout)
-    warnings = _refuse_dirty(
-        project, base, {checkout.prefix + target, *_named(contract.evaluate.command, command, base, checkout.prefix)}
-    )
-    name = results.choose_name(checkout.project, tag, (path.removeprefix(checkout.prefix) for path in base.by_path))
-    if name is None:
-        raise RepositoryError(
-            f"results.tsv and results-{tag}.tsv both exist already. Use another --tag, or move them away."
-        )
-    inputs = _inputs(project, contract.sandbox.inputs)
-    readable = tuple(dict.fromkeys((*command.readable, *inputs)))
-    caches.refuse(contract.sandbox.cache, checkout, base, readable)
-    frozen = Path(command.program).is_relative_to(checkout.root) and not any(
-        Path(command.program).is_relative_to(place) for place in inputs
-    )
-    pins = dict.fromkeys(inputs if frozen else (command.program, *inputs), "")  # a frozen program is the snapshot's
-    opened = Opened(tag, base.commit, base.tree, target, contract, name, command.argv, readable, pins, INTEGRITY)
-    return opened, warnings
-
-
-def _named(words: tuple[str, ...], command: Resolved, base: Base, prefix: str) -> set[str]:
-    return named_files(words, base.by_path, prefix) | named_files(command.argv, base.by_path, prefix)
-
-
-def _refuse_dirty(project: Project, base: Base, must_be_clean: set[str]) -> list[str]:
-    dirty = Watch(project.checkout, project.git, base).dirty()
-    wrong = [f"{path} {said}" for path, said in dirty.items() if path in must_be_clean]
-    if wrong:
-        raise RepositoryError(
-            f"not as committed: {', '.join(wrong)}. "
-            "What is measured is the commit: commit or put back these files first."
-        )
-    program = project.checkout.prefix + PROGRAM
-    return [f"{path} {said}; it is measured as committed" for path, said in dirty.items() if path != program]
-
-
-def _inputs(project: Project, declared: tuple[str, ...]) -> list[str]:
-    paths = [Path(os.path.normpath(project.checkout.project / Path(item).expanduser())) for item in declared]
-    for path in paths:
-        _refuse_input(project, path)
-    return [str(path) for path in (*environments(project.checkout), *paths)]
-
-
-def _refuse_input(project: Project, path: Path) -> None:
-    if not path.exists():
-        raise RepositoryError(f"sandbox.inputs: {path} does not exist. Correct it, or remove it from {PROGRAM}.")
-    real = path.resolve()
-    for what, place in (
-        ("the repository", project.checkout.root),
-        ("its git directory", project.checkout.common_dir),
-        ("Referee's state", state_root()),
-        ("your home", Path.home()),
-    ):
-        if place.resolve().is_relative_to(real):
-            raise RepositoryError(f"sandbox.inputs: {path} holds {what}. Name only what the evaluator reads.")
-    if socket := first_socket(str(real)):
-        raise RepositoryError(
-            f"sandbox.inputs: {path} holds the socket {socket}, through which a trial could reach a process outside. "
-            "Name only what the evaluator reads."
-        )

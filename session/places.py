@@ -11,6 +11,8 @@ from pathlib import Path
 from .errors import RepositoryError
 
 PROGRAM = "program.md"
+# Folders of the frozen files in a session's state.
+SNAPSHOT, PRIVATE = "snapshot", "private"
 
 
 @dataclass(frozen=True, slots=True)

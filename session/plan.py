@@ -2,14 +2,16 @@
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..sandbox.choice import KEYS
-from ..sandbox.spec import Limits, TrialSpec
+from ..sandbox.spec import Limits, Score, TrialSpec
 from . import caches
-from .contract import Sandbox
-from .places import Checkout
-from .state import Opened
+from .contract import Contract, Sandbox
+from .errors import RepositoryError
+from .opened import Opened, Phase
+from .places import PRIVATE, SNAPSHOT, Checkout
 
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -25,21 +27,24 @@ def trial_spec(
         mode: Mode of the target, 0o644 or 0o755.
         number: Number of the trial; its log is named after it.
         run: Which of the contract's repeats this is, from 0; the seed that the evaluator is given.
-        seconds: Wall clock that it may take.
+        seconds: Wall clock that all its phases may take together.
     """
     contract = opened.contract
     target = checkout.prefix + opened.target
+    path = str(checkout.root / target)
+    seconds, left = min(seconds, contract.evaluate.timeout), seconds
+    sealed = opened.score is None and contract.target.kind == "data"
     return TrialSpec(
-        snapshot=str(home / "snapshot"),
+        snapshot=str(home / SNAPSHOT),
         root=str(checkout.root),
         cwd=str(checkout.project),
         target=target,
         target_text=text,
-        target_mode=mode,
-        argv=tuple(word.replace("{target}", str(checkout.root / target)) for word in opened.argv),
-        env=environment(opened, run),
+        target_mode=0o644 if contract.target.kind == "data" else mode,
+        argv=_filled(opened.argv, path),
+        env=environment(opened, run) | (secrets(contract) if sealed else {}),
         readable=opened.readable,
-        network=contract.sandbox.network,
+        network=contract.sandbox.network and opened.score is None,
         minimum=contract.sandbox.minimum,
         limits=limits(contract.sandbox, seconds),
         metrics=tuple(contract.metrics),
@@ -47,7 +52,46 @@ def trial_spec(
         log=str(log_path(home, number, run)),
         gpus=gpus(contract.sandbox),
         caches=caches.of_contract(contract.sandbox.cache, checkout, home),
+        private=str(home / PRIVATE) if sealed and opened.private else "",
+        secrets=tuple(secrets(contract).values()) if sealed else (),
+        score=opened.score and _score(opened, opened.score, home, path, number=number, run=run, seconds=left),
     )
+
+
+def _filled(words: Iterable[str], target: str) -> tuple[str, ...]:
+    return tuple(word.replace("{target}", target) for word in words)
+
+
+def _score(opened: Opened, phase: Phase, home: Path, target: str, *, number: int, run: int, seconds: float) -> Score:
+    contract = opened.contract
+    return Score(
+        argv=_filled(phase.argv, target),
+        env=environment(opened, run, phase.argv) | secrets(contract),
+        readable=phase.readable,
+        private=str(home / PRIVATE) if opened.private else "",
+        artifacts=contract.evaluate.artifacts,
+        network=contract.sandbox.network,
+        secrets=tuple(secrets(contract).values()),
+        log=str(score_log_path(home, number, run)),
+        total_seconds=seconds,
+        artifact_bytes=contract.sandbox.disk,
+    )
+
+
+def secrets(contract: Contract) -> dict[str, str]:
+    """The variables that only a phase without the target's code gets, by name; empty values hide nothing."""
+    return {name: value for name in contract.evaluate.secrets if (value := os.environ.get(name))}
+
+
+def refuse_unset(names: Iterable[str]) -> None:
+    """Make sure that the server has every secret.
+
+    Raises:
+        RepositoryError: If one is not set.
+    """
+    for name in names:
+        if not os.environ.get(name):
+            raise RepositoryError(f"evaluate.secrets: {name} is not set where the server runs. Set it, or remove it.")
 
 
 def limits(sandbox: Sandbox, seconds: float) -> Limits:
@@ -86,16 +130,27 @@ def log_path(home: Path, number: int, run: int = 0) -> Path:
     return home / "logs" / (f"{number}.log" if run == 0 else f"{number}-{run}.log")
 
 
+def score_log_path(home: Path, number: int, run: int = 0) -> Path:
+    """Where the output of a run's second phase is kept."""
+    return log_path(home, number, run).with_suffix(".score.log")
+
+
 def hashed_environment(opened: Opened) -> dict[str, str]:
     """The same as `environment`, each value as its SHA-256: what may be written down."""
     values = environment(opened, 0).items()
     return {name: hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest() for name, value in values}
 
 
-def environment(opened: Opened, run: int) -> dict[str, str]:
-    """What the contract gives to the trial, by value or from the server; names that the server lacks are left out."""
+def environment(opened: Opened, run: int, argv: tuple[str, ...] = ()) -> dict[str, str]:
+    """What the contract gives to the trial, by value or from the server; names that the server lacks are left out.
+
+    Args:
+        opened: What the session is bound to.
+        run: Which of the contract's repeats this is.
+        argv: The command that gets it; that of the first phase by default.
+    """
     given = opened.contract.sandbox.env
     values = {name: os.environ.get(name) if value is None else value for name, value in given.items()}
-    folder = os.path.dirname(opened.argv[0])
+    folder = os.path.dirname((argv or opened.argv)[0])
     path = {"PATH": f"{folder}:{_PATH}" if folder not in _PATH.split(":") else _PATH}
     return path | {name: value for name, value in values.items() if value is not None} | {"REFEREE_SEED": str(run)}

@@ -121,7 +121,7 @@ def _started(found: Retraced, state: State, record: Record) -> None:
 
 def _whole_timeout(state: State) -> float:
     evaluate = state.opened.contract.evaluate
-    return evaluate.timeout * evaluate.repeats
+    return evaluate.longest
 
 
 def _measured(found: Retraced, state: State, record: Record) -> None:

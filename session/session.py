@@ -14,6 +14,7 @@ from . import budget
 from .edits import Edit, apply_edits, encode, sha256, unified_diff
 from .errors import RefusedError
 from .files import write_whole
+from .frozen import Frozen
 from .holder import Holder
 from .journal import Journal
 from .pins import Pins, differences
@@ -21,7 +22,6 @@ from .project import Project
 from .refs import Refs
 from .reply import Reply
 from .results import render, render_budget
-from .snapshot import Snapshot
 from .state import Decision, State, Trial, apply
 from .syntax import check_syntax
 from .view import View, show_metrics, trial_facts
@@ -46,7 +46,7 @@ class Change:
 class Ground:
     """What an open session stands on outside the journal."""
 
-    snapshot: Snapshot
+    snapshot: Frozen
     pins: Pins
     watch: Watch
     refs: Refs

@@ -23,7 +23,6 @@ _LEAST_MEMORY, _MOST_MEMORY = 16_000_000, 10**18
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _COLUMNS = frozenset({"commit", "status", "description", "timestamp"})
-_SUPERVISED = frozenset({"wall_seconds", "cpu_seconds", "peak_memory_gb"})
 _FIXED_VARIABLES = frozenset({"HOME", "TMPDIR"})
 
 
@@ -149,6 +148,15 @@ def target_path(path: str) -> str:
     return path
 
 
+def artifact_path(path: str) -> str:
+    """The path in its one normal spelling, if it lies below the project folder."""
+    plain_text(path)
+    normal = posixpath.normpath(path)
+    if path.startswith(("/", "~", "-")) or ".." in path.split("/") or normal == ".":
+        raise ValueError("expected a file or folder inside the project such as out/, without '..'")
+    return normal
+
+
 def plain_text(text: str) -> str:
     """The text itself, if it is not empty and has no control characters or lone surrogates."""
     if not text.strip() or not text.isprintable():
@@ -158,8 +166,6 @@ def plain_text(text: str) -> str:
 
 def metric_name(name: str) -> str:
     """The name itself, if it can be a column of `results.tsv`."""
-    if name in _SUPERVISED:
-        raise ValueError("not supported yet")
     if name in _COLUMNS:
         raise ValueError(f"expected another name: {name!r} is a column of results.tsv")
     if not _NAME.fullmatch(name):

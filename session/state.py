@@ -11,9 +11,10 @@ from enum import StrEnum
 from typing import Any
 
 from .budget import Instant, Spent, advance
-from .contract import Budget, Contract
+from .contract import Budget
 from .errors import JournalError
 from .journal import Record
+from .opened import Opened, opened_of
 from .protections import KIND, states_of
 
 
@@ -23,22 +24,6 @@ class Decision(StrEnum):
     KEEP = "keep"
     DISCARD = "discard"
     CRASH = "crash"
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What was fixed when the session was opened."""
-
-    tag: str
-    base: str
-    tree: str
-    target: str
-    contract: Contract
-    results: str
-    argv: tuple[str, ...]
-    readable: tuple[str, ...]
-    pins: Mapping[str, str]
-    integrity: str
 
 
 @dataclass(slots=True)
@@ -183,20 +168,8 @@ def apply(state: State | None, record: Record) -> State | None:
 
 def _opened(record: Record) -> State:
     data = record.data
-    opened = Opened(
-        tag=data["tag"],
-        base=data["base"],
-        tree=data["tree"],
-        target=data["target"],
-        contract=Contract.model_validate(data["contract"], strict=False),
-        results=data["results"],
-        argv=tuple(data["argv"]),
-        readable=tuple(data["readable"]),
-        pins=data["pins"],
-        integrity=data["integrity"],
-    )
     budget = Budget.model_validate(data["budget"], strict=False)
-    return State(opened, budget, draft=data["blob"], policy_sha256=data["policy_sha256"])
+    return State(opened_of(data), budget, draft=data["blob"], policy_sha256=data["policy_sha256"])
 
 
 def _edited(state: State, data: Mapping[str, Any]) -> None:

@@ -139,7 +139,7 @@ def _begin(session: Session, number: int, blob: str, description: str) -> Begun:
     _refuse_changed_ground(session)
     evaluate = session.contract.evaluate
     spent = session.state.spent(budget.now())
-    seconds = budget.trial_limit(session.budget, spent, evaluate.timeout * evaluate.repeats)
+    seconds = budget.trial_limit(session.budget, spent, evaluate.longest)
     tree = session.project.repository.with_target(session.base, session.target, blob)
     best = session.state.best_trial
     session.record(
@@ -173,7 +173,8 @@ def _refuse_changed_ground(session: Session) -> None:
 def seconds_of(session: Session, begun: Begun, used: float) -> float:
     """Wall clock for the next run of a trial whose runs have used that much; time between runs is spent as well."""
     spent = session.state.spent(budget.now())
-    return min(begun.seconds - used, budget.trial_limit(session.budget, spent, session.contract.evaluate.timeout))
+    evaluate = session.contract.evaluate
+    return min(begun.seconds - used, budget.trial_limit(session.budget, spent, evaluate.timeout * evaluate.phases))
 
 
 def spec_of(session: Session, begun: Begun, run: int, seconds: float) -> TrialSpec:
@@ -212,13 +213,8 @@ def finish(session: Session, number: int, runs: Sequence[Measurement], *, settle
     """
     trial = session.state.trials[number]
     measured = combine(runs, session.contract.evaluate.repeats)
-    if changed := session.ground.snapshot.verify():
-        session.report_interference([f"{said} the snapshot while trial {number} ran" for said in changed])
-        session.ground.snapshot.open()
-        measured |= {
-            "outcome": "crash",
-            "reason": f"{changed[0]} the snapshot while the trial ran, so it does not count",
-        }
+    if changed := _changed_meanwhile(session, number):
+        measured |= {"outcome": "crash", "reason": f"{changed[0]} while the trial ran, so it does not count"}
     session.report_interference(session.ground.watch.interference())
     if number == 0:
         return _finish_baseline(session, trial, measured)
@@ -227,6 +223,15 @@ def finish(session: Session, number: int, runs: Sequence[Measurement], *, settle
     if settle:
         session.settle(look=True)
     return trial_reply(session, trial)
+
+
+def _changed_meanwhile(session: Session, number: int) -> list[str]:
+    changed = [f"{said} the snapshot" for said in session.ground.snapshot.verify()]
+    if changed:
+        session.ground.snapshot.open()
+    changed += [f"{name} was changed" for name in session.ground.pins.moved()]
+    session.report_interference([f"{said} while trial {number} ran" for said in changed])
+    return changed
 
 
 def _finish_baseline(session: Session, trial: Trial, measured: Mapping[str, Any]) -> Reply:

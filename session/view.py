@@ -13,14 +13,14 @@ from . import budget
 from .contract import Budget, Contract
 from .edits import sha256
 from .errors import RefusedError
+from .feedback import log_lines, shown, told
 from .journal import GENESIS
-from .plan import log_path
+from .private import covers
 from .project import Project
 from .reply import Reply
 from .repository import Base
 from .results import columns, number, row
 from .state import State, Trial
-from .untrusted import printable
 from .wording import quoted
 
 MAX_CHARS = 30_000
@@ -107,6 +107,8 @@ class View:
         names = [
             e.path.removeprefix(prefix) for e in self.base.entries if e.type == "blob" and e.path.startswith(prefix)
         ]
+        hidden = self.contract.sandbox.private
+        names = [name for name in names if not any(covers(path, name, "") for path in hidden)]
         return [name for name in names if any(_matches(name, pattern) for pattern in self.contract.readable)]
 
     def target_blob(self, revision: str) -> str:
@@ -157,15 +159,19 @@ class View:
             return Reply("No rows yet.", next="run_eval measures the baseline.", facts={"rows": []})
         rows = [t for t in state.rows if decision in {None, t.decision}]
         first = list(dict.fromkeys(n for n in (0, state.best) if n is not None))
-        shown = [state.trials[n] for n in first if state.trials[n].row is not None]
-        shown += [t for t in rows[-last:] if t.number not in first] if last else []
+        chosen = [state.trials[n] for n in first if state.trials[n].row is not None]
+        chosen += [t for t in rows[-last:] if t.number not in first] if last else []
         names = ["trial", *columns(self.contract), "verdict"]
-        lines = [[str(t.number), *row(self.contract, t), t.verdict] for t in shown]
+        lines = [[str(t.number), *self._cells(t), t.verdict] for t in chosen]
         text = "\n".join("\t".join(line) for line in [names, *lines])
         return Reply(
             _cut(text),
             facts={"rows": [dict(zip(names, line, strict=True)) for line in lines], "total": len(state.rows)},
         )
+
+    def _cells(self, trial: Trial) -> list[str]:
+        commit, *numbers, decision, text = row(self.contract, trial)
+        return [commit, *(told(self.contract, cell) for cell in numbers), decision, text]
 
     def read_log(self, trial: int | None, tail_lines: int, pattern: str | None) -> Reply:
         """The end of a trial's output; `pattern` keeps the lines that contain it, as plain text."""
@@ -176,12 +182,12 @@ class View:
         number = (numbers or [0])[-1] if trial is None else trial
         if number != 0:
             self.trial(number)
-        lines = read_log_lines(log_path(self.home, number))
+        lines = log_lines(self.contract, self.home, number)
         if pattern is not None:
             lines = [line for line in lines if pattern.lower() in line.lower()]
-        shown = lines[-tail_lines:] if tail_lines else []
-        text = f"Trial {number}: {len(shown)} of {len(lines)} lines."
-        return Reply(text, untrusted="\n".join(shown)[-MAX_CHARS:], facts={"trial": number})
+        end = lines[-min(tail_lines, self.contract.feedback.lines) :] if tail_lines else []
+        text = f"Trial {number}: {len(end)} of {len(lines)} lines."
+        return Reply(text, untrusted="\n".join(end)[-MAX_CHARS:], facts={"trial": number})
 
     def check_budget(self) -> Reply:
         """What is spent and left of every limit."""
@@ -242,27 +248,19 @@ def trial_facts(trial: Trial, contract: Contract) -> dict[str, Any]:
         "status": "decided" if trial.decision else "measured",
         "verdict": trial.verdict,
         "metrics": _counted(trial, contract),
-        "reason": trial.reason,
+        "reason": told(contract, trial.reason),
     }
     return facts | ({"decision": str(trial.decision)} if trial.decision else {})
 
 
 def _counted(trial: Trial, contract: Contract) -> dict[str, float]:
     """Evaluated code may print any other numbers, under names of its own choice."""
-    return {name: trial.metrics[name] for name in contract.metrics if name in trial.metrics}
-
-
-def read_log_lines(path: Path) -> list[str]:
-    """The lines of a log, without control characters; empty if there is none."""
-    if not path.is_file():
-        return []
-    text = path.read_bytes().decode("utf-8", "replace")
-    return [printable(line) for line in text.splitlines()]
+    return {name: shown(contract, trial.metrics[name]) for name in contract.metrics if name in trial.metrics}
 
 
 def show_metrics(metrics: Any, contract: Contract) -> str:
     """The contract's metrics as `name value`, separated by commas."""
-    return ", ".join(f"{name} {number(metrics[name])}" for name in contract.metrics if name in metrics)
+    return ", ".join(f"{name} {number(shown(contract, metrics[name]))}" for name in contract.metrics if name in metrics)
 
 
 def _page(title: str, text: str, start_line: int, max_lines: int) -> Reply:

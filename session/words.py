@@ -1,8 +1,11 @@
 """The contract in words, for an agent that sees the project for the first time or after its context was lost."""
 
+from collections.abc import Iterator
+
 from ..sandbox.spec import Level
-from .contract import Contract, Metric
+from .contract import Contract, Evaluate, Metric
 from .errors import ProgramError
+from .integrity import PROMISES
 from .numbers import show
 from .results import number
 from .view import MAX_CHARS, View
@@ -13,33 +16,37 @@ _RULES = {
     "pareto": "no metric may get worse and one must get better",
     "weighted": "the weighted sum of relative gains decides",
 }
-_INTEGRITY = {
-    "self-reported": "the command runs target and evaluator together; the number is as honest as the code behind it"
-}
 
 
 def describe(view: View) -> str:
     """Policy, contract, budget, baseline, best and lessons; bounded."""
     contract = view.contract
-    parts = [_contract(contract, view), _standing(view), _lessons(view), _policy(view)]
+    parts = [_contract(contract), _standing(view), _lessons(view), _policy(view)]
     return "\n\n".join(part for part in parts if part)[:MAX_CHARS]
 
 
-def _contract(contract: Contract, view: View) -> str:
+def _contract(contract: Contract) -> str:
     evaluate = contract.evaluate
     repeats = f", {evaluate.repeats} runs, the median counts" if evaluate.repeats > 1 else ""
-    state = view.maybe_state
-    integrity = state.opened.integrity if state else "self-reported"
     lines = [
         f"You may edit one file: {contract.target.path}. Everything else is frozen.",
         f"Measured by: {' '.join(evaluate.command)} (at most {show(evaluate.timeout)} s{repeats}).",
+        *_score(evaluate),
         *(f"Metric {name}: {_metric(metric)}." for name, metric in contract.metrics.items()),
         f"Kept if: {_RULES[contract.keep.rule]}{_simplicity(contract)}.",
-        f"Integrity: {integrity}: {_INTEGRITY[integrity]}.",
+        f"Integrity: {contract.integrity}: {PROMISES[contract.integrity]}.",
         f"Sandbox: at least {contract.sandbox.minimum}; network {'on' if contract.sandbox.network else 'off'}."
         + (" Nothing is confined." if contract.sandbox.minimum is Level.NONE else ""),
     ]
     return "\n".join(lines)
+
+
+def _score(evaluate: Evaluate) -> Iterator[str]:
+    if evaluate.score:
+        yield (
+            f"Scored then, without the target, from {', '.join(evaluate.artifacts)} alone, by: "
+            f"{' '.join(evaluate.score)} (at most {show(evaluate.timeout)} s)."
+        )
 
 
 def _simplicity(contract: Contract) -> str:

@@ -17,19 +17,19 @@ from ...sandbox import gpu
 from ...session import budget, judge
 from ...session.contract import Program, Sandbox
 from ...session.errors import RepositoryError
+from ...session.integrity import promise
+from ...session.opened import Opened
 from ...session.places import PROGRAM
 from ...session.plan import gpus
 from ...session.project import Known, Project, refuse_tag
 from ...session.reading import read_only
 from ...session.refs import refuse_blocked
-from ...session.state import Opened
 from ...session.untrusted import fenced
 from ..check_screen import duration, render
 from ..rehearsal import Rehearsal, log_end, rehearse
 from ..tree_warnings import tree_warnings
 from .common import add_json, add_repo, add_tag
 
-_INTEGRITY = {"self-reported": "target and evaluator run together; the number is as honest as the target's code"}
 _OWN_PROCESSES = (
     "under Landlock a trial with a GPU can mark your other processes to be killed first when memory runs out; "
     "bubblewrap would not let it"
@@ -98,7 +98,7 @@ def _refuse_tag(project: Project, program: Program, tag: str | None, known: Know
 def _announce(program: Program) -> None:
     evaluate = program.contract.evaluate
     if sys.stderr.isatty():
-        limit = duration(evaluate.timeout * evaluate.repeats)
+        limit = duration(evaluate.longest)
         print(f"measuring the baseline, at most {limit} ...", file=sys.stderr)  # noqa: T201 - likewise
 
 
@@ -121,7 +121,7 @@ def _facts(project: Project, program: Program, found: Rehearsal) -> dict[str, An
             "log_end": log_end(found.log) if found.reason else "",
         },
         "guards_failed": [] if found.reason else list(judge.baseline_warnings(contract, metrics)),
-        "integrity": {"level": opened.integrity, "text": _INTEGRITY[opened.integrity]},
+        "integrity": {"level": opened.integrity, "text": promise(contract.integrity, contract.metrics)},
         "sandbox": {
             "backend": able.backend,
             "level": able.level.value,

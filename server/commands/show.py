@@ -7,12 +7,11 @@ from typing import Any
 from ...session.contract import Metric
 from ...session.edits import unified_diff
 from ...session.errors import RefusedError
+from ...session.feedback import all_lines
 from ...session.numbers import exact, show
-from ...session.plan import log_path
 from ...session.protections import summary
 from ...session.results import memory_gb
 from ...session.state import Trial
-from ...session.view import read_log_lines
 from .common import add_json, add_repo, add_tag
 from .screen import cut, duration, memory, pairs, say, say_json, table, width
 from .sessions import Seen, seen
@@ -82,6 +81,7 @@ def collect(session: Seen, trial: Trial) -> dict[str, Any]:
         "backend": measured.get("backend"),
         "protections": measured.get("protections") or None,
         "integrity": session.state.opened.integrity,
+        "notes": list(measured.get("notes", ())),
         "commit": trial.commit or None,
         "parent": trial.parent,
         "lesson": trial.lesson,
@@ -103,7 +103,7 @@ def _diff(session: Seen, then: Trial, trial: Trial) -> str:
 
 def _log(session: Seen, trial: Trial) -> list[str]:
     last = max(len(trial.measurement.get("runs", ())) - 1, 0)
-    lines = read_log_lines(log_path(session.home, trial.number, last))[-_LOG_LINES:]
+    lines = all_lines(session.home, trial.number, last)[-_LOG_LINES:]
     return [cut_line(line) for line in lines]
 
 
@@ -123,6 +123,7 @@ def _lines(session: Seen, facts: dict[str, Any]) -> list[str]:
         ("sandbox", f"{facts['level']}: {facts['backend']}" if facts["level"] else ""),
         ("protected", summary(facts["protections"] or {}) if facts["level"] else ""),
         ("integrity", facts["integrity"]),
+        ("note", "; ".join(facts["notes"])),
         ("commit", facts["commit"] or ""),
         ("parent", facts["parent"] if facts["trial"] else ""),
         ("lesson", facts["lesson"] or ""),

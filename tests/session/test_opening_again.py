@@ -9,6 +9,7 @@ import pytest
 from referee.sandbox.errors import RefereeError
 from referee.session import opening
 from referee.session.errors import JournalError, RepositoryError
+from referee.session.frozen import Frozen
 from referee.session.holder import Holder
 from referee.session.places import find_checkout
 
@@ -49,7 +50,7 @@ def test_two_servers_that_open_the_same_new_tag_share_one_opening_record(
 
 @pytest.mark.parametrize(
     "step",
-    ["Journal", "results.exclude", "Snapshot.open", "Watch.start", "Refs.settle", "Session.publish", "Session.settle"],
+    ["Journal", "results.exclude", "Frozen.open", "Watch.start", "Refs.settle", "Session.publish", "Session.settle"],
 )
 def test_an_opening_that_breaks_off_at_any_step_is_finished_by_the_next(
     opened: Any, project: Path, git: PersonsGit, monkeypatch: pytest.MonkeyPatch, step: str
@@ -61,7 +62,8 @@ def test_an_opening_that_breaks_off_at_any_step_is_finished_by_the_next(
         raise Killed
 
     owner, _, name = step.rpartition(".")
-    holder: Any = getattr(opening, owner) if owner else opening
+    owners: dict[str, Any] = {"": opening, "Frozen": Frozen}
+    holder: Any = owners.get(owner) or getattr(opening, owner)
     with monkeypatch.context() as patch:
         patch.setattr(holder, name, broken)
         with pytest.raises(Killed), opened(project):

@@ -1,0 +1,144 @@
+"""What a new session would be bound to, found out from `program.md`, HEAD and the machine; nothing is written.
+
+Guarantee: what cannot carry a session is refused here, by the key of the program that is to be mended.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from . import caches, private, results
+from .command import Resolved, environments, named_files, resolve
+from .contract import Contract, Program
+from .errors import RefusedError, RepositoryError
+from .opened import Opened, Phase
+from .pins import first_socket
+from .places import PROGRAM, Checkout, state_root
+from .plan import refuse_unset
+from .project import Project
+from .repository import Base
+from .watch import Watch
+
+_INTERPRETERS = re.compile(r"python|pypy|(ba|da|z|fi)?sh|perl|ruby|node|php|lua|Rscript|julia")
+
+
+def prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[Opened, list[str]]:
+    """What a session with this tag would be bound to, and warnings about the checkout; nothing is written.
+
+    Raises:
+        RepositoryError: If the target, the command, an input or the checkout cannot carry a session.
+    """
+    contract, checkout = program.contract, project.checkout
+    target = contract.target.path
+    entry = project.repository.target_entry(base, target)
+    project.repository.text(entry.oid, f"target {target}")
+    try:
+        project.repository.checkout_text(target)
+    except RefusedError as fault:
+        raise RepositoryError(f"target {fault}") from None
+    command = resolve(contract.evaluate.command, checkout)
+    score = None if contract.evaluate.score is None else resolve(contract.evaluate.score, checkout)
+    named = {checkout.prefix + target, *_named(contract.evaluate.command, command, base, checkout.prefix)}
+    if contract.evaluate.score and score:
+        named |= _named(contract.evaluate.score, score, base, checkout.prefix)
+    warnings = _refuse_dirty(project, base, named)
+    name = results.choose_name(checkout.project, tag, (path.removeprefix(checkout.prefix) for path in base.by_path))
+    if name is None:
+        raise RepositoryError(
+            f"results.tsv and results-{tag}.tsv both exist already. Use another --tag, or move them away."
+        )
+    inputs = _inputs(project, contract.sandbox.inputs)
+    hidden = private.split(contract.sandbox.private, checkout, base.by_path)
+    outside = _paths(project, hidden.outside, "private")
+    readable = tuple(dict.fromkeys((*command.readable, *inputs)))
+    private.refuse_seen(outside, readable)
+    _refuse_executed(contract, command)
+    caches.refuse(contract.sandbox.cache, checkout, base, (*readable, *outside))
+    trusted = dict.fromkeys((*(score.readable if score else readable), *inputs, *outside))
+    pinned = dict.fromkeys((*_pinned(command, checkout, inputs), *(_pinned(score, checkout, inputs) if score else ())))
+    opened = Opened(
+        tag=tag,
+        base=base.commit,
+        tree=base.tree,
+        target=target,
+        contract=contract,
+        results=name,
+        argv=command.argv,
+        readable=readable if score else tuple(trusted),
+        pins=dict.fromkeys((*pinned, *inputs, *outside), ""),
+        integrity=contract.integrity,
+        private=hidden.tracked,
+        score=Phase(score.argv, tuple(trusted)) if score else None,
+    )
+    refuse_unset(contract.evaluate.secrets)
+    return opened, warnings
+
+
+def _pinned(command: Resolved, checkout: Checkout, inputs: list[str]) -> list[str]:
+    """The program to pin; one that is frozen itself is part of the snapshot."""
+    program = Path(command.program)
+    own = program.is_relative_to(checkout.root) and not any(program.is_relative_to(place) for place in inputs)
+    return [] if own else [command.program]
+
+
+def _refuse_executed(contract: Contract, command: Resolved) -> None:
+    """Make sure that a target that is called data is not what the command executes."""
+    script = next((word for word in command.argv[1:] if not word.startswith("-")), "")
+    if contract.target.kind == "data" and script in {contract.target.path, "{target}"} and _interprets(command):
+        raise RepositoryError(
+            f"target.kind: evaluate.command executes {contract.target.path}, so it is code. "
+            "Let an evaluator of your own read it, or remove kind: data."
+        )
+
+
+def _interprets(command: Resolved) -> bool:
+    return (
+        re.match(r"(python|pypy|(ba|da|z|fi)?sh|perl|ruby|node|php|lua|Rscript|julia)", Path(command.argv[0]).name)
+        is not None
+    )
+
+
+def _named(words: tuple[str, ...], command: Resolved, base: Base, prefix: str) -> set[str]:
+    return named_files(words, base.by_path, prefix) | named_files(command.argv, base.by_path, prefix)
+
+
+def _refuse_dirty(project: Project, base: Base, must_be_clean: set[str]) -> list[str]:
+    dirty = Watch(project.checkout, project.git, base).dirty()
+    wrong = [f"{path} {said}" for path, said in dirty.items() if path in must_be_clean]
+    if wrong:
+        raise RepositoryError(
+            f"not as committed: {', '.join(wrong)}. "
+            "What is measured is the commit: commit or put back these files first."
+        )
+    program = project.checkout.prefix + PROGRAM
+    return [f"{path} {said}; it is measured as committed" for path, said in dirty.items() if path != program]
+
+
+def _inputs(project: Project, declared: tuple[str, ...]) -> list[str]:
+    return [*map(str, environments(project.checkout)), *_paths(project, declared, "inputs")]
+
+
+def _paths(project: Project, declared: tuple[str, ...], key: str) -> list[str]:
+    paths = [Path(os.path.normpath(project.checkout.project / Path(item).expanduser())) for item in declared]
+    for path in paths:
+        _refuse_input(project, path, f"sandbox.{key}")
+    return [str(path) for path in paths]
+
+
+def _refuse_input(project: Project, path: Path, key: str) -> None:
+    if not path.exists():
+        raise RepositoryError(f"{key}: {path} does not exist. Correct it, or remove it from {PROGRAM}.")
+    real = path.resolve()
+    for what, place in (
+        ("the repository", project.checkout.root),
+        ("its git directory", project.checkout.common_dir),
+        ("Referee's state", state_root()),
+        ("your home", Path.home()),
+    ):
+        if place.resolve().is_relative_to(real):
+            raise RepositoryError(f"{key}: {path} holds {what}. Name only what the evaluator reads.")
+    if socket := first_socket(str(real)):
+        raise RepositoryError(
+            f"{key}: {path} holds the socket {socket}, through which a trial could reach a process outside. "
+            "Name only what the evaluator reads."
+        )

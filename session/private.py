@@ -1,0 +1,68 @@
+"""What `sandbox.private` names: tracked files, kept out of the snapshot, and paths outside git.
+
+Guarantee: no path named is part of what a phase sees in which the target's code runs, and no tool shows it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import RepositoryError
+from .git import Entry
+from .places import PROGRAM, Checkout
+from .shorthand import holds
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """Tracked files, relative to the repository, and absolute paths outside git."""
+
+    tracked: tuple[str, ...]
+    outside: tuple[str, ...]
+
+
+def split(declared: Iterable[str], checkout: Checkout, tracked: Mapping[str, Entry]) -> Private:
+    """Tell which of the declared paths are tracked: a folder with a tracked file in it is.
+
+    Raises:
+        RepositoryError: If one is neither tracked nor there.
+    """
+    files: dict[str, None] = {}
+    outside: list[str] = []
+    for path in declared:
+        found = [name for name in tracked if name.startswith(checkout.prefix) and covers(path, name, checkout.prefix)]
+        files |= dict.fromkeys(found)
+        if not found:
+            place = checkout.project / Path(path).expanduser()
+            if not place.exists():
+                raise RepositoryError(
+                    f"sandbox.private: {place} is neither tracked nor there. Correct it, or remove it from {PROGRAM}."
+                )
+            outside.append(path)
+    return Private(tuple(sorted(files)), tuple(outside))
+
+
+def covers(declared: str, name: str, prefix: str) -> bool:
+    """Whether a path of the contract holds a file of the repository."""
+    return not declared.startswith(("/", "~")) and holds(prefix + declared, name)
+
+
+def refuse_seen(outside: Iterable[str], seen: Iterable[str]) -> None:
+    """Make sure that nothing private lies in what the target's code may read, or the other way round.
+
+    Args:
+        outside: Private paths outside git.
+        seen: What the first phase may read outside the snapshot.
+
+    Raises:
+        RepositoryError: If it does.
+    """
+    places = [Path(path).resolve() for path in seen]
+    for path in outside:
+        real = Path(path).resolve()
+        for place in places:
+            if real.is_relative_to(place) or place.is_relative_to(real):
+                raise RepositoryError(
+                    f"sandbox.private: {path} overlaps with {place}, which the target's code may read. "
+                    "Move one of them, or name less in sandbox.inputs."
+                )
