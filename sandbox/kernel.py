@@ -124,12 +124,17 @@ def detach(target: str) -> None:
         _checked(_libc.umount2(os.fsencode(target), MNT_DETACH), f"umount {target}")
 
 
+_entered: list[int] = []
+
+
 def private_mounts() -> None:
-    """Enter a mount namespace in which this process may mount, as root or as an ordinary user.
+    """Enter a mount namespace in which this process may mount, as root or as an ordinary user; once for a process.
 
     Raises:
         OSError: the machine does not allow it.
     """
+    if _entered == [os.getpid()]:
+        return
     uid, gid = os.geteuid(), os.getegid()
     if uid == 0:
         unshare(CLONE_NEWNS)
@@ -141,6 +146,7 @@ def private_mounts() -> None:
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="ascii")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="ascii")
     mount("none", "/", "", MS_REC | MS_PRIVATE)
+    _entered[:] = [os.getpid()]
 
 
 def remove_segment(segment: int) -> None:

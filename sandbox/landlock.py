@@ -170,6 +170,8 @@ def _allowed(spec: TrialSpec, folder: Folder, project: str, able: int, *, shared
         yield f"/dev/{name}", able & (_READ_FILE | _WRITE_FILE | _TRUNCATE | _IOCTL_DEV)
     for path in (project, *(folder.part(name) for name in WRITABLE)):
         yield path, every
+    if spec.link:
+        yield spec.link, _READ_FILE | _READ_DIR | _WRITE_FILE
     if shared:
         yield shared_memory.PLACE, every & ~_EXECUTE
     if spec.gpus != ():

@@ -45,7 +45,7 @@ def carried_out(ready: Ready, backend: backends.Backend, folder: Folder, lifelin
     run = _run(ready, log, lifelines)
     if run.end.ending == "exit" and (fault := world.fault()):
         raise SandboxError(f"{fault}: {_last_line(spec.log)}")
-    touched = world.touched()
+    touched = tuple(sorted({*world.touched(), *(ready.inner.world.touched() if ready.inner else ())}))
     measure.note_collected()
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     code, signal_name = _ended(run, shells=world.shells)
@@ -64,6 +64,8 @@ def carried_out(ready: Ready, backend: backends.Backend, folder: Folder, lifelin
         level=backend.level,
     )
     judged = results.judged(spec, folder, measured, run.end, run.stdout)
+    if ready.inner is not None:
+        return cache_store.keep(ready.inner.spec, ready.inner.folder, ready.inner.world.caches, judged)
     return cache_store.keep(spec, folder, world.caches, judged)
 
 
@@ -73,11 +75,13 @@ def _run(ready: Ready, log: Log, lifelines: tuple[int, ...]) -> Run:
     started = time.monotonic()
     try:
         measure.begin(len((spec.target_text or "").encode()))
-        running.release()
-        end = watch.watch(running, seen, spec.limits, lifelines, started, measure)
+        others = (ready.inner.running,) if ready.inner else ()
+        for each in (*others, running):
+            each.release()
+        end = watch.watch(running, seen, spec.limits, lifelines, started, measure, others)
         seconds = time.monotonic() - started
         ended = process.kill_all()
-        seen.drain(running)
+        seen.drain(running, others)
     finally:
         log.close()
     if end.ending == "abandoned":

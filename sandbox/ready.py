@@ -10,12 +10,12 @@ import socket
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import backends, kernel, process, wire
+from . import backends, jail_world, kernel, process, wire
 from .cgroup import Group
 from .errors import SandboxError
 from .gauge import Gauge
 from .scratch import Folder
-from .spec import TrialSpec
+from .spec import Jail, TrialSpec
 from .world import World
 
 # bubblewrap's own processes around the command: one outside, and the first one of the process namespace.
@@ -34,12 +34,23 @@ class Ready:
     world: World
     running: process.Running
     gauge: Gauge
+    inner: "Inner | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """The jail in which the target's code runs for a command that only calls it."""
+
+    spec: TrialSpec
+    world: World
+    running: process.Running
+    folder: Folder
 
 
 def prepare(
     setting: TrialSpec,
     backend: backends.Backend,
-    folder: Folder,
+    folders: tuple[Folder, ...],
     group: Group | None,
     sock: socket.socket,
     parent: int,
@@ -49,7 +60,7 @@ def prepare(
     Args:
         setting: All of the trial that is known beforehand.
         backend: What confines it.
-        folder: The trial's folder.
+        folders: The trial's folder, and that of its jail if it has one.
         group: Its control group, if one can be made.
         sock: Where the order will come from; its end means that nobody wants the world.
         parent: Descriptor that becomes readable when the supervisor has died.
@@ -59,17 +70,17 @@ def prepare(
     """
     try:
         shown = _identities(setting)
-        built = _built(setting, backend, folder, group)
+        built = _built(setting, backend, folders, group)
         spec = wire.ordered(setting, _order(sock, parent, built.running))
         for path, identity in _identities(setting).items():
             if shown[path] != identity:
                 raise StaleError(f"{path} was replaced while the trial was prepared")
-        built.world.place(spec)
+        built = _placed(built, spec)
     except SandboxError as error:
         raise StaleError(str(error)) from error
     except OSError as error:
         raise StaleError(f"the sandbox could not be built: {error}") from error
-    return replace(built, spec=spec)
+    return built
 
 
 def prepare_now(spec: TrialSpec, backend: backends.Backend, folder: Folder, group: Group | None) -> Ready:
@@ -79,26 +90,54 @@ def prepare_now(spec: TrialSpec, backend: backends.Backend, folder: Folder, grou
         SandboxError: it cannot be built.
         OSError: likewise.
     """
-    built = _built(spec, backend, folder, group)
-    built.world.place(spec)
-    return built
+    return _placed(_built(spec, backend, (folder,), group), spec)
 
 
-def _built(spec: TrialSpec, backend: backends.Backend, folder: Folder, group: Group | None) -> Ready:
+def _placed(built: Ready, spec: TrialSpec) -> Ready:
+    """Put the draft in its place; the whole specification is known now."""
+    if built.inner is None:
+        built.world.place(spec)
+        return replace(built, spec=spec)
+    inner = replace(built.inner.spec, target_text=spec.target_text, limits=spec.limits)
+    built.inner.world.place(inner)
+    built.world.place(jail_world.with_standin(spec, built.world))
+    outer = replace(spec, caches=(), fill_caches=False)
+    return replace(built, spec=outer, inner=replace(built.inner, spec=inner))
+
+
+def _built(spec: TrialSpec, backend: backends.Backend, folders: tuple[Folder, ...], group: Group | None) -> Ready:
+    folder, inner = folders[0], None
+    if spec.jail is not None:
+        inner = _jailed(spec, spec.jail, backend, folders, group)
+        spec = replace(spec, caches=(), fill_caches=False)
     world = backend.build(spec, folder)
     kernel.hide_memory()
     running = process.start(world, folder.owner, spec.limits, group)
-    helpers = _BUBBLEWRAPS if world.shells else 0
-    gauge = Gauge(spec.limits, world.written, world.memory_mounts, group, owner=folder.owner, helpers=helpers)
-    return Ready(spec, world, running, gauge)
+    worlds = [world, *([inner.world] if inner else [])]
+    helpers = sum(_BUBBLEWRAPS for each in worlds if each.shells)
+    written = tuple(path for each in worlds for path in each.written)
+    memory = tuple(path for each in worlds for path in each.memory_mounts)
+    gauge = Gauge(spec.limits, written, memory, group, owner=folder.owner, helpers=helpers)
+    return Ready(spec, world, running, gauge, inner)
+
+
+def _jailed(
+    spec: TrialSpec, jail: Jail, backend: backends.Backend, folders: tuple[Folder, ...], group: Group | None
+) -> Inner:
+    outside, folder = folders
+    inside = jail_world.specification(spec, jail, jail_world.open_link(outside))
+    world = backend.build(inside, folder)
+    kernel.hide_memory()
+    return Inner(inside, world, process.start(world, folder.owner, spec.limits, group), folder)
 
 
 def _identities(setting: TrialSpec) -> dict[str, tuple[int, int] | None]:
     """Return which files the paths that are mounted stand for now; None for a path that is not there."""
     found: dict[str, tuple[int, int] | None] = {}
     later = (setting.score.private, *setting.score.readable) if setting.score else ()
+    jailed = (setting.jail.snapshot, *setting.jail.readable) if setting.jail else ()
     stores = (cache.store for cache in setting.caches)
-    for path in filter(None, (setting.snapshot, setting.private, *setting.readable, *stores, *later)):
+    for path in filter(None, (setting.snapshot, setting.private, *setting.readable, *stores, *later, *jailed)):
         try:
             status = os.stat(path)
         except OSError:

@@ -106,6 +106,40 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class Jail:
+    """Where the target's code runs while the trial's command, which is trusted, calls it and finds a stand-in for it.
+
+    Attributes:
+        python: Interpreter that runs it.
+        env: Its whole environment, like that of the trial.
+        readable: What exists for it read-only at its own place, like that of the trial.
+        snapshot: Folder with the only frozen files that exist for it.
+    """
+
+    python: str
+    env: Mapping[str, str]
+    readable: tuple[str, ...]
+    snapshot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retain:
+    """Files of the project that outlast a trial which ends well.
+
+    Attributes:
+        paths: Files and folders of the project, relative to `root`.
+        into: Folder that they are copied to, below the same paths; what it holds before is removed.
+        most_bytes: The most that is copied.
+        most_files: The most files that are copied.
+    """
+
+    paths: tuple[str, ...]
+    into: str
+    most_bytes: int
+    most_files: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
 class TrialSpec:
     """Everything needed to run one trial; a pure value that can be sent to another machine.
 
@@ -134,6 +168,9 @@ class TrialSpec:
         private: Folder with frozen files that exist beside those of `snapshot`; empty for none.
         secrets: Values that must not stay in its log.
         score: The second phase; None where the trial reports by itself.
+        jail: Where the target's code runs; None where the command runs or reads it itself.
+        retain: What of the first phase outlasts the trial; None for nothing.
+        link: Folder of pipes that exists for the trial at its own place, to be opened but not changed; empty for none.
     """
 
     snapshot: str
@@ -157,6 +194,9 @@ class TrialSpec:
     private: str = ""
     secrets: tuple[str, ...] = ()
     score: Score | None = None
+    jail: Jail | None = None
+    retain: Retain | None = None
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ more ends in the same way.
 import os
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from . import (
     caches,
     inputs,
     kernel,
+    lasting,
     limits,
     overlay,
     phase,
@@ -69,11 +70,18 @@ def _carry_out(setting: TrialSpec, backend: backends.Backend, sock: socket.socke
     limits.apply()
     kernel.become_subreaper()
     lifelines = (sock.fileno(), parent)
-    with _ground(setting, backend, 0) as (folder, group):
-        ready = prepare(setting, backend, folder, group, sock, parent)
+    with ExitStack() as stack:
+        folder, group = stack.enter_context(_ground(setting, backend, 0))
+        folders = (folder,)
+        if setting.jail is not None:
+            jailed, _ = stack.enter_context(_ground(setting, backend, 0, grouped=False))
+            folders = (folder, jailed)
+        ready = prepare(setting, backend, folders, group, sock, parent)
         measured = _phase(ready, backend, folder, lifelines)
+        unretained = lasting.collect(ready.world.left, ready.spec) if measured.outcome == "ok" else ()
         if measured.outcome == "ok" and ready.spec.score is not None:
             measured = _scored(measured, ready, backend, ready.spec.score, lifelines)
+        measured = lasting.concluded(ready.spec, measured, unretained)
         _send(sock, {"measurement": asdict(measured) | {"metrics": dict(measured.metrics)}})
 
 
@@ -85,13 +93,15 @@ def _phase(ready: Ready, backend: backends.Backend, folder: scratch.Folder, life
 
 
 @contextmanager
-def _ground(spec: TrialSpec, backend: backends.Backend, number: int) -> Generator[tuple[scratch.Folder, Group | None]]:
+def _ground(
+    spec: TrialSpec, backend: backends.Backend, number: int, *, grouped: bool = True
+) -> Generator[tuple[scratch.Folder, Group | None]]:
     """Make what a phase needs, by its number in the trial, and remove it when all of the trial is dead."""
     owner = limits.private_uid(number) if backend.drops_user else None
     if owner is not None:
         shared_memory.sweep()
     folder = scratch.make(spec.scratch, owner, entered=backend.enters)
-    group = limits.group(spec.limits)
+    group = limits.group(spec.limits) if grouped else None
     try:
         yield folder, group
     finally:
@@ -143,4 +153,5 @@ def scoring(spec: TrialSpec, score: Score, used: float) -> TrialSpec:
         caches=(),
         fill_caches=False,
         score=None,
+        retain=None,
     )

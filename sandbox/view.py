@@ -74,7 +74,7 @@ def _binds(spec: TrialSpec, folder: Folder, merged: str, layered: Mapping[str, s
         Bind(_OUT, folder.part("out"), "write"),
         Bind(spec.root, merged, "project"),
     ]
-    inputs = (*spec.readable, *gpu.readable(spec.gpus))
+    inputs = (*spec.readable, *gpu.readable(spec.gpus), *([spec.link] if spec.link else []))
     found += [Bind(os.path.normpath(path), layered.get(path, path), "read") for path in inputs]
     if spec.network and Path(_RESOLVER).is_symlink():
         real = os.path.realpath(_RESOLVER)

@@ -60,20 +60,30 @@ class Output:
             self.stdout += data
         return bool(data)
 
-    def read(self, running: Running, ready: set[int]) -> list[int]:
+    def read(self, running: Running, ready: set[int], others: tuple[Running, ...] = ()) -> list[int]:
         """Read one piece of each stream that is ready; return those that are at their end."""
-        streams = [stream for stream in (running.stdout, running.stderr) if stream in ready]
+        streams = [stream for stream in _streams((running, *others)) if stream in ready]
         return [stream for stream in streams if not self.take(stream, keep=stream == running.stdout)]
 
-    def drain(self, running: Running) -> None:
+    def drain(self, running: Running, others: tuple[Running, ...] = ()) -> None:
         """Read what is left once everything is dead; pipes hold little, so this ends soon."""
-        for descriptor, keep in ((running.stdout, True), (running.stderr, False)):
-            while not self.full and self.take(descriptor, keep=keep):
+        for descriptor in _streams((running, *others)):
+            while not self.full and self.take(descriptor, keep=descriptor == running.stdout):
                 pass
 
 
+def _streams(runnings: tuple[Running, ...]) -> list[int]:
+    return [stream for running in runnings for stream in (running.stdout, running.stderr)]
+
+
 def watch(
-    running: Running, output: Output, limits: Limits, lifelines: tuple[int, ...], started: float, gauge: Gauge
+    running: Running,
+    output: Output,
+    limits: Limits,
+    lifelines: tuple[int, ...],
+    started: float,
+    gauge: Gauge,
+    others: tuple[Running, ...] = (),
 ) -> End:
     """Return why the watch ended; kills nothing itself.
 
@@ -84,9 +94,10 @@ def watch(
         lifelines: Descriptors that become readable when nobody waits for the result any more.
         started: `time.monotonic()` of the start.
         gauge: Measures what the trial uses.
+        others: Commands beside it whose output is logged and whose end is no end.
     """
     poller = select.poll()
-    for descriptor in (running.watch, running.stdout, running.stderr, *lifelines):
+    for descriptor in (running.watch, *_streams((running, *others)), *lifelines):
         poller.register(descriptor, select.POLLIN)
     deadline = started + limits.wall_seconds
     while (now := time.monotonic()) < deadline:
@@ -94,24 +105,25 @@ def watch(
         ready = {descriptor for descriptor, _ in poller.poll(wait * 1000)}
         if ready & set(lifelines):
             return End("abandoned")
-        for descriptor in output.read(running, ready):
+        for descriptor in output.read(running, ready, others):
             poller.unregister(descriptor)
         if output.full:
             return End("output")
         if running.watch in ready:
             return End("exit")
-        if breach := _look(gauge, running):
+        if breach := _look(gauge, (running, *others)):
             return End("limit", breach)
     return End("deadline")
 
 
-def _look(gauge: Gauge, running: Running) -> Breach | None:
+def _look(gauge: Gauge, kept: tuple[Running, ...]) -> Breach | None:
     """Look if it is time; before that, collect orphans that ended, so that they take no place among the living."""
     now = time.monotonic()
     if gauge.seconds_to_next(now) > 0:
         return None
+    own = {running.pid for running in kept}
     for child in process.children():
-        if child != running.pid:
+        if child not in own:
             with suppress(ChildProcessError):
                 os.waitpid(child, os.WNOHANG)
     return gauge.look(now)

@@ -11,7 +11,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any
 
 from .errors import SandboxError
-from .spec import Cache, Level, Limits, Measurement, Score, TrialSpec
+from .spec import Cache, Jail, Level, Limits, Measurement, Retain, Score, TrialSpec
 
 _CHUNK = 1 << 16
 LONGEST = 64 * 1024 * 1024
@@ -47,10 +47,10 @@ def decode(line: bytes) -> dict[str, Any]:
 
 
 def setting(spec: TrialSpec) -> TrialSpec:
-    """Return what a trial's world is built from: all but the draft, the names of logs and the time it may take."""
+    """Return what a trial's world is built from: all but the draft, where it leaves something, and its time."""
     limits = replace(spec.limits, wall_seconds=0.0)
     score = spec.score and replace(spec.score, log=_any(spec.score.log), total_seconds=0.0)
-    return replace(spec, target_text="", log=_any(spec.log), limits=limits, score=score)
+    return replace(spec, target_text="", log=_any(spec.log), limits=limits, score=score, retain=None)
 
 
 def _any(log: str) -> str:
@@ -61,26 +61,31 @@ def order(spec: TrialSpec) -> bytes:
     """Return the message that adds to a setting what it lacks."""
     message = {"target_text": spec.target_text, "log": spec.log, "wall_seconds": spec.limits.wall_seconds}
     score = {"log": spec.score.log, "total_seconds": spec.score.total_seconds} if spec.score else None
-    return encode(message | {"score": score})
+    return encode(message | {"score": score, "retain": spec.retain and asdict(spec.retain)})
 
 
 def ordered(spec: TrialSpec, message: Mapping[str, Any]) -> TrialSpec:
     """Return the trial that a setting and its order make."""
     limits = replace(spec.limits, wall_seconds=message["wall_seconds"])
     score = spec.score and replace(spec.score, **message["score"])
-    return replace(spec, target_text=message["target_text"], log=message["log"], limits=limits, score=score)
+    retain = _retain_of(message["retain"])
+    return replace(
+        spec, target_text=message["target_text"], log=message["log"], limits=limits, score=score, retain=retain
+    )
 
 
 def spec_message(spec: TrialSpec) -> dict[str, Any]:
     """Return a trial's specification as plain JSON data."""
     plain = {field.name: getattr(spec, field.name) for field in fields(spec)}
     caches = [asdict(cache) for cache in spec.caches]
-    score = None if spec.score is None else {**_plain(spec.score), "env": dict(spec.score.env)}
-    return plain | {"env": dict(spec.env), "limits": asdict(spec.limits), "caches": caches, "score": score}
+    parts = {"score": _plain(spec.score), "jail": _plain(spec.jail), "retain": spec.retain and asdict(spec.retain)}
+    return plain | {"env": dict(spec.env), "limits": asdict(spec.limits), "caches": caches} | parts
 
 
-def _plain(score: Score) -> dict[str, Any]:
-    return {field.name: getattr(score, field.name) for field in fields(score)}
+def _plain(part: Score | Jail | None) -> dict[str, Any] | None:
+    if part is None:
+        return None
+    return {field.name: getattr(part, field.name) for field in fields(part)} | {"env": dict(part.env)}
 
 
 def spec_of(message: Mapping[str, Any]) -> TrialSpec:
@@ -91,7 +96,19 @@ def spec_of(message: Mapping[str, Any]) -> TrialSpec:
     fields |= {"minimum": Level(message["minimum"]), "limits": Limits(**message["limits"])}
     fields["caches"] = tuple(Cache(**cache) for cache in message["caches"])
     fields["score"] = None if message["score"] is None else _score_of(message["score"])
+    fields["jail"] = None if message["jail"] is None else _jail_of(message["jail"])
+    fields["retain"] = _retain_of(message["retain"])
     return TrialSpec(**fields)
+
+
+def _retain_of(message: Mapping[str, Any] | None) -> Retain | None:
+    return None if message is None else Retain(**{**message, "paths": tuple(message["paths"])})
+
+
+def _jail_of(message: Mapping[str, Any]) -> Jail:
+    fields: dict[str, Any] = dict(message)
+    fields["readable"] = tuple(message["readable"])
+    return Jail(**fields)
 
 
 def _score_of(message: Mapping[str, Any]) -> Score:
