@@ -14,6 +14,7 @@ from .spec import Jail, TrialSpec
 from .world import World
 
 _LINK, _CALLS = "link", "calls"
+REFUSED = f"{_LINK}/refused"
 
 
 def open_link(folder: Folder) -> str:

@@ -9,12 +9,16 @@ import signal
 import time
 from dataclasses import dataclass
 
-from . import backends, cache_store, process, results, watch
+from . import backends, cache_store, jail_world, process, results, watch
 from .errors import SandboxError
 from .log import Log
+from .numerals import shown
+from .output import OutputError
 from .ready import Ready
 from .scratch import Folder
 from .spec import Measurement
+
+_MOST_NOTES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,23 @@ def carried_out(ready: Ready, backend: backends.Backend, folder: Folder, lifelin
         touched=touched,
         backend=backend.name,
         level=backend.level,
+        notes=_refusals(ready, folder),
     )
     judged = results.judged(spec, folder, measured, run.end, run.stdout)
     if ready.inner is not None:
         return cache_store.keep(ready.inner.spec, ready.inner.folder, ready.inner.world.caches, judged)
     return cache_store.keep(spec, folder, world.caches, judged)
+
+
+def _refusals(ready: Ready, folder: Folder) -> tuple[str, ...]:
+    """Return what could not be carried between the command and its target, if that was noted."""
+    if ready.inner is None:
+        return ()
+    try:
+        found = results.read_back(folder.part("out"), jail_world.REFUSED) or b""
+    except OutputError:
+        return ()
+    return tuple(shown(line) for line in found.decode("utf-8", "replace").splitlines()[:_MOST_NOTES])
 
 
 def _run(ready: Ready, log: Log, lifelines: tuple[int, ...]) -> Run:

@@ -72,7 +72,7 @@ def _carry_out(setting: TrialSpec, backend: backends.Backend, sock: socket.socke
     lifelines = (sock.fileno(), parent)
     with ExitStack() as stack:
         folder, group = stack.enter_context(_ground(setting, backend, 0))
-        folders = (folder,)
+        folders: tuple[scratch.Folder, ...] = (folder,)
         if setting.jail is not None:
             jailed, _ = stack.enter_context(_ground(setting, backend, 0, grouped=False))
             folders = (folder, jailed)

@@ -102,7 +102,11 @@ def spec_of(message: Mapping[str, Any]) -> TrialSpec:
 
 
 def _retain_of(message: Mapping[str, Any] | None) -> Retain | None:
-    return None if message is None else Retain(**{**message, "paths": tuple(message["paths"])})
+    if message is None:
+        return None
+    fields: dict[str, Any] = dict(message)
+    fields["paths"] = tuple(message["paths"])
+    return Retain(**fields)
 
 
 def _jail_of(message: Mapping[str, Any]) -> Jail:

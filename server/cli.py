@@ -48,6 +48,8 @@ COMMANDS = {
     "show": Listed("show", "one trial: reasons, diff, end of the log"),
     "extend": Listed("extend", "add experiments, hours or dollars to a session"),
     "audit": Listed("audit", "every call and refusal in order; --verify checks the whole record"),
+    "replay": Listed("replay", "measure kept trials again from the journal alone; exits 1 where one does not agree"),
+    "holdout": Listed("holdout", "baseline and best on hidden data, for people alone: no tool shows the result"),
 }
 
 

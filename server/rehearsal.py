@@ -4,9 +4,7 @@ Guarantee: no ref, row, journal or pointer is written. What remains is one entry
 is made in a folder of its own and removed, also after an earlier check that was killed.
 """
 
-import shutil
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,17 +14,16 @@ from ..sandbox.spec import Capabilities, Measurement
 from ..session import baseline_cache, judge
 from ..session.combined import combine
 from ..session.contract import Program
-from ..session.errors import RepositoryError
-from ..session.frozen import Frozen, frozen
+from ..session.levels import Chosen, chosen
 from ..session.opened import Opened
 from ..session.pins import Pins
 from ..session.places import probes
-from ..session.plan import asked, gpus, log_path, trial_spec
+from ..session.plan import asked, gpus, log_path
 from ..session.preparing import prepare
 from ..session.project import Project
 from ..session.untrusted import printable
+from .apart import Bench, own_folder, snapshot
 
-_FOLDER = ".check"  # no tag can begin with a dot
 _LOG_LINES = 20
 
 
@@ -64,75 +61,31 @@ async def rehearse(project: Project, program: Program, tag: str) -> Rehearsal:
         capabilities = await launcher.capabilities(sandbox.minimum, gpus(sandbox), asked(sandbox))
         pins = Pins(tuple(opened.pins))
         fingerprints = pins.take()
-        with _own_folder(project) as home:
-            snapshot = _snapshot(project, opened, home)
-            runs = await _runs(project, opened, home, launcher)
+        with own_folder(project, "check") as home:
+            frozen = snapshot(project, opened, home)
+            found = await _runs(Bench(project, opened, home, launcher))
             log = _bytes_of(log_path(home, 0))
-            changed = [*(f"{said} the snapshot" for said in snapshot.verify()), *pins.moved()]
-    measurement = combine(runs, program.contract.evaluate.repeats)
+            changed = [f"{said} the snapshot" for said in frozen.verify()]
+            changed += [f"{name} was changed" for name in pins.moved()]
+    measurement: dict[str, Any] = combine(found.runs, program.contract.evaluate.repeats)
+    measurement["lowered"] = found.reason
     reason = measurement["reason"] or judge.judge_baseline(program.contract, measurement["metrics"]) or ""
     if changed and not reason:
         reason = f"{changed[0]} while it ran"
     if not reason and not program.contract.sandbox.cache:  # what it compiled is gone, so no session may take it
         _remember(project, opened, fingerprints, measurement, log)
-    return Rehearsal(opened, tuple(warnings), capabilities, measurement, reason, log)
+    return Rehearsal(found.opened, tuple(warnings), capabilities, measurement, reason, log)
 
 
-@contextmanager
-def _own_folder(project: Project) -> Generator[Path]:
-    """A private folder for one check of this repository at a time, empty at first and gone afterwards."""
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - costs time that only a check has to pay
+async def _runs(bench: Bench) -> Chosen:
+    filled = await bench.fill()
+    if filled and filled.outcome != "ok":
+        return Chosen(bench.opened, [filled])
 
-    home = project.checkout.state_home() / _FOLDER
-    home.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(home.parent / f"{_FOLDER}.lock", mode=0o600)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise RepositoryError("another `referee check` of this repository is running. Wait for it to end.") from None
-    try:
-        _remove(home)
-        for folder in (home, home / "logs", home / "scratch"):
-            folder.mkdir(mode=0o700)
-        yield home
-    finally:
-        _remove(home)
-        lock.release()
+    async def run(opened: Opened) -> list[Measurement]:
+        return await replace(bench, opened=opened).measure(bench.baseline(), 0)
 
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
-
-
-def _snapshot(project: Project, opened: Opened, home: Path) -> Frozen:
-    snapshot = frozen(home, project, opened)
-    snapshot.open()
-    return snapshot
-
-
-async def _runs(project: Project, opened: Opened, home: Path, launcher: Launcher) -> list[Measurement]:
-    evaluate = opened.contract.evaluate
-    entry = project.repository.target_entry(project.base(opened.base), opened.target)
-    text = project.repository.text(entry.oid, opened.target)
-    runs: list[Measurement] = []
-    fills = bool(opened.contract.sandbox.cache)
-    while len(runs) < evaluate.repeats and not (runs and runs[-1].outcome != "ok"):
-        spec = trial_spec(
-            opened,
-            project.checkout,
-            home,
-            text=text,
-            mode=int(entry.mode, 8) & 0o777,
-            number=0,
-            run=len(runs),
-            seconds=evaluate.timeout * evaluate.phases,
-        )
-        if fills and (filled := await launcher.measure(replace(spec, fill_caches=True))).outcome != "ok":
-            return [filled]
-        fills = False
-        runs.append(await launcher.measure(spec))
-    return runs
+    return await chosen(run, bench.opened)
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -1,5 +1,6 @@
 """What the agent is told of a trial that runs, is measured, or could not be measured at all."""
 
+from . import retention
 from .feedback import log_lines, told
 from .reply import Reply
 from .session import Session
@@ -36,7 +37,8 @@ def trial_reply(session: Session, trial: Trial) -> Reply:
     said = (
         f"Trial {trial.number} ({trial.description}): {trial.verdict}. {show_metrics(trial.metrics, session.contract)}"
     )
-    text = f"{said.rstrip()}\n{told(session.contract, trial.reason)}. Took {trial.seconds:.1f} s."
+    lasting = retention.said(session.journal.records, trial.number)
+    text = f"{said.rstrip()}\n{told(session.contract, trial.reason)}. Took {trial.seconds:.1f} s. {lasting}".rstrip()
     tail = _log_end(session, trial.number) if trial.failed else ""
     return Reply(text, next=_next(trial), facts=trial_facts(trial, session.contract), untrusted=tail)
 

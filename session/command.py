@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .closure import is_python, settings
 from .errors import RepositoryError
 from .places import Checkout, state_root
 
@@ -26,7 +27,8 @@ class Resolved:
     Attributes:
         argv: The words; the first is absolute. `{target}` and `{results}` may still stand in the others.
         readable: Paths outside the snapshot that it needs.
-        program: The file whose bytes are pinned: the program behind all links.
+        program: The file that is pinned: the program behind all links, or the environment's own name for it, because
+            what else it executes follows from there (see `closure`).
     """
 
     argv: tuple[str, ...]
@@ -46,7 +48,8 @@ def resolve(words: tuple[str, ...], checkout: Checkout) -> Resolved:
     if not program.is_file() or not os.access(program, os.X_OK):
         raise RepositoryError(f"evaluate.command: {words[0]!r} is not an executable file ({program}).")
     needed = [*_python_needs(path, program)] or [path, program]
-    return Resolved((str(path), *words[1:]), _outside_system(needed, checkout), str(program))
+    pinned = path if is_python(program) and (path.parent.parent / "pyvenv.cfg").is_file() else program
+    return Resolved((str(path), *words[1:]), _outside_system(needed, checkout), str(pinned))
 
 
 def named_files(words: Iterable[str], tracked: Iterable[str], prefix: str) -> set[str]:
@@ -115,25 +118,15 @@ def _pyenv_versions(root: Path, project: Path) -> list[str]:
 
 def _python_needs(path: Path, program: Path) -> list[Path]:
     """What a Python interpreter reads besides itself; nothing if it is none."""
-    if not program.name.startswith(("python", "pypy")):
+    if not is_python(program):
         return []
     needed = [*_prefix(program)]
-    home = _home(path.parent.parent / "pyvenv.cfg")
-    if home is not None:
-        needed += [path.parent.parent, *_prefix(home / program.name)]
+    home = settings(path.parent.parent / "pyvenv.cfg").get("home", "")
+    if home.startswith("/"):
+        needed += [path.parent.parent, *_prefix(Path(home) / program.name)]
     else:
         needed += _prefix(path)
     return needed
-
-
-def _home(config: Path) -> Path | None:
-    if not config.is_file():
-        return None
-    for line in config.read_text(encoding="utf-8", errors="replace").splitlines():
-        key, _, value = line.partition("=")
-        if key.strip() == "home" and value.strip().startswith("/"):
-            return Path(value.strip())
-    return None
 
 
 def _prefix(program: Path) -> list[Path]:

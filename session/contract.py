@@ -15,7 +15,8 @@ from ..sandbox.spec import Level
 from . import shorthand
 from .consistency import KeyedError, apart, hidden, match_weights, ordered
 from .integrity import Integrity, level, refuse_weaker, reported
-from .measuring import Evaluate, Feedback, Target
+from .later import Holdout, refuse_found, refuse_leaving
+from .measuring import Call, Evaluate, Feedback, Target
 from .model import (
     Bounds,
     Bytes,
@@ -33,7 +34,19 @@ from .model import (
     Variable,
 )
 
-__all__ = ["Budget", "Contract", "Evaluate", "Feedback", "Goal", "Keep", "Metric", "Program", "Sandbox", "Target"]
+__all__ = [
+    "Budget",
+    "Call",
+    "Contract",
+    "Evaluate",
+    "Feedback",
+    "Goal",
+    "Keep",
+    "Metric",
+    "Program",
+    "Sandbox",
+    "Target",
+]
 
 Goal = Literal["minimize", "maximize"]
 
@@ -167,6 +180,9 @@ class Contract(Model):
     feedback: Feedback = Feedback()
     """How much of what the evaluator says reaches the agent."""
 
+    holdout: Holdout | None = None
+    """What people alone run on data that no trial sees."""
+
     @field_validator("metrics")
     @classmethod
     def _has_primary(cls, metrics: dict[str, Metric]) -> dict[str, Metric]:
@@ -193,6 +209,11 @@ class Contract(Model):
         target: Target | None = info.data.get("target")
         if target and any(shorthand.holds(path, target.path) for path in evaluate.artifacts):
             raise KeyedError("artifacts", f"an artifact may not hold the target {target.path!r}")
+        refuse_leaving(evaluate.retain, target.path if target else None)
+        if target and evaluate.file == target.path:
+            raise KeyedError(
+                evaluate.form, f"the evaluator may not be the target {target.path!r}, which the agent edits"
+            )
         return evaluate
 
     @field_validator("sandbox")
@@ -201,7 +222,7 @@ class Contract(Model):
         target: Target | None = info.data.get("target")
         evaluate: Evaluate | None = info.data.get("evaluate")
         if target and evaluate:
-            trusted = reported(target, evaluate) is not Integrity.SELF_REPORTED
+            trusted = reported(target, evaluate, sandbox.minimum) is not Integrity.SELF_REPORTED
             hidden(sandbox.private, (*sandbox.inputs, *evaluate.artifacts, target.path), trusted=trusted)
         if target and any(shorthand.holds(path, target.path) for path in sandbox.inputs):
             raise KeyedError("inputs", f"an input may not hold the target {target.path!r}")
@@ -210,13 +231,20 @@ class Contract(Model):
 
     @model_validator(mode="after")
     def _is_as_honest_as_it_says(self) -> Self:
-        refuse_weaker(self.target, self.evaluate, self.metrics)
+        refuse_weaker(self.target, self.evaluate, self.sandbox.minimum, self.metrics)
+        seen = (*self.sandbox.inputs, *self.sandbox.private, *self.sandbox.cache, *self.evaluate.artifacts)
+        refuse_found(self.holdout, (*seen, self.target.path), trusted=self.reported is Integrity.SEALED)
         return self
 
     @property
     def integrity(self) -> Integrity:
         """The level of its weakest metric."""
-        return level(self.target, self.evaluate, self.metrics)
+        return level(self.reported, self.metrics)
+
+    @property
+    def reported(self) -> Integrity:
+        """The level of the numbers that the evaluator reports."""
+        return reported(self.target, self.evaluate, self.sandbox.minimum)
 
     @property
     def log_shown(self) -> Literal["tail", "errors", "none"]:

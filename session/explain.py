@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from .consistency import KeyedError
-from .contract import Budget, Contract, Evaluate, Feedback, Keep, Metric, Sandbox, Target
+from .contract import Budget, Call, Contract, Evaluate, Feedback, Keep, Metric, Sandbox, Target
+from .later import Holdout, Retain
 from .shapes import is_list, is_table
 from .wording import CUT, clean, quoted
 
@@ -20,8 +21,6 @@ Path = tuple[str | int, ...]
 Error = Mapping[str, Any]
 
 UNBUILT: dict[tuple[str, ...], tuple[str, ...]] = {
-    (): ("holdout",),
-    ("evaluate",): ("function", "call", "problem", "retain", "expose"),
     ("keep",): ("max_jump", "on_suspicious"),
     ("budget",): ("plateau", "goal"),
 }
@@ -31,6 +30,9 @@ _MODELS: dict[Path, type[BaseModel]] = {
     (): Contract,
     ("target",): Target,
     ("evaluate",): Evaluate,
+    ("evaluate", "call"): Call,
+    ("evaluate", "retain"): Retain,
+    ("holdout",): Holdout,
     ("metrics", "*"): Metric,
     ("keep",): Keep,
     ("sandbox",): Sandbox,

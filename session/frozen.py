@@ -1,4 +1,4 @@
-"""The frozen files of a session in their two folders: what every phase sees, and what is private.
+"""The frozen files of a session in their folders: what every phase sees, what is private, what a jail sees.
 
 The folders are apart, so that a phase without the private ones cannot come to them by any way: they are not there.
 """
@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from .opened import Opened
-from .places import PRIVATE, PROGRAM, SNAPSHOT
+from .places import EXPOSED, PRIVATE, PROGRAM, SNAPSHOT
 from .project import Project
+from .repository import Base
 from .snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """Both folders as one; see `Snapshot` for what is promised of each."""
+    """All folders as one; see `Snapshot` for what is promised of each."""
 
     parts: tuple[Snapshot, ...]
 
     def open(self) -> list[str]:
-        """Make both what the tree says, and return what was found different."""
+        """Make each what the tree says, and return what was found different."""
         return [said for part in self.parts for said in part.open()]
 
     def verify(self) -> list[str]:
@@ -32,10 +33,17 @@ def frozen(home: Path, project: Project, opened: Opened) -> Frozen:
     prefix, objects = project.checkout.prefix, project.checkout.common_dir / "lfs" / "objects"
     base = project.base(opened.base)
     private = frozenset(opened.private)
-    left_out = frozenset({prefix + opened.target, prefix + PROGRAM})
+    left_out = frozenset({prefix + opened.target, prefix + PROGRAM, *opened.held_out})
     parts = [Snapshot(home / SNAPSHOT, project.git, base, left_out | private, objects)]
     if private:
-        above = {str(parent) for path in private for parent in PurePosixPath(path).parents}
-        others = frozenset(entry.path for entry in base.entries) - private - above
+        others = _all_but(base, opened.private)
         parts.append(Snapshot(home / PRIVATE, project.git, base, others, objects))
+    if opened.jail is not None:
+        parts.append(Snapshot(home / EXPOSED, project.git, base, _all_but(base, opened.jail.exposed), objects))
     return Frozen(tuple(parts))
+
+
+def _all_but(base: Base, files: tuple[str, ...]) -> frozenset[str]:
+    """Everything tracked but these and the folders that they lie in."""
+    above = {str(parent) for path in files for parent in PurePosixPath(path).parents}
+    return frozenset(entry.path for entry in base.entries) - above - frozenset(files)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from ..sandbox.output import RESERVED
+from ..sandbox.spec import Level
 from .consistency import KeyedError
 from .measuring import Evaluate, Target
 
@@ -36,16 +37,17 @@ _UNCHECKED = "unchecked: nothing asks whether the result is right, so doing noth
 _WAY_UP = "to raise it, let the command leave artifacts and add evaluate.score (docs/integrity.md)"
 
 
-def reported(target: Target, evaluate: Evaluate) -> Integrity:
-    """The level of a number that the evaluator reports."""
-    sealed = evaluate.score is not None or target.kind == "data"
-    return Integrity.SEALED if sealed else Integrity.SELF_REPORTED
+def reported(target: Target, evaluate: Evaluate, minimum: Level) -> Integrity:
+    """The level of a number that the evaluator reports, where at least so much confines it."""
+    if evaluate.score is not None or target.kind == "data":
+        return Integrity.SEALED
+    separate = evaluate.command is None and minimum is not Level.NONE and evaluate.integrity != "self-reported"
+    return Integrity.PROXIED if separate else Integrity.SELF_REPORTED
 
 
-def level(target: Target, evaluate: Evaluate, metrics: Iterable[str]) -> Integrity:
-    """The level of a whole contract with metrics of these names."""
-    levels = {Integrity.MEASURED if name in RESERVED else reported(target, evaluate) for name in metrics}
-    return min(levels, key=list(Integrity).index)
+def level(reported: Integrity, metrics: Iterable[str]) -> Integrity:
+    """The level of metrics of these names, where what the evaluator reports is of that level."""
+    return min((Integrity.MEASURED if name in RESERVED else reported for name in metrics), key=list(Integrity).index)
 
 
 def unchecked(metrics: Iterable[str]) -> bool:
@@ -60,12 +62,13 @@ def promise(found: Integrity, metrics: Iterable[str]) -> str:
     return f"{PROMISES[found]}; {_WAY_UP}" if found is Integrity.SELF_REPORTED else PROMISES[found]
 
 
-def refuse_weaker(target: Target, evaluate: Evaluate, metrics: Iterable[str]) -> None:
+def refuse_weaker(target: Target, evaluate: Evaluate, minimum: Level, metrics: Iterable[str]) -> None:
     """Refuse a contract that insists on more than its evaluator gives, or hands secrets to the target's code."""
-    found = level(target, evaluate, metrics)
+    base = reported(target, evaluate, minimum)
+    found = level(base, metrics)
     if evaluate.integrity and not found.covers(wanted := Integrity(evaluate.integrity)):
         raise KeyedError("evaluate.integrity", f"this evaluator gives {found}, not {wanted}: {promise(found, metrics)}")
-    if evaluate.secrets and reported(target, evaluate) is not Integrity.SEALED:
+    if evaluate.secrets and base is Integrity.SELF_REPORTED:
         raise KeyedError(
             "evaluate.secrets",
             "the target's code would run beside them: add evaluate.score, or a target of kind: data",

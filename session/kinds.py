@@ -7,7 +7,7 @@ _ENDINGS = re.compile(
     r"\.(py[wicdx]?|so|pth|dll|exe|jar|ipynb|pkl|pickle|joblib|pt"  # Python, and what it loads
     r"|(ba|z|fi)?sh|bat|ps1|pl|rb|php|lua|r|jl|[mc]?js|jsx|tsx?"  # scripts
     r"|c|cc|cpp|cxx|h|hpp|cuh?|rs|go|java|kt|swift|hs|ml|scala|cs|f|f90|s|asm"  # sources
-    r"|mk|cmake|gradle|nix)"  # build tools
+    r"|mk|cmake|gradle|nix|sed|awk)"  # build tools
 )
 _NAMES = re.compile(r"(gnu)?makefile|dockerfile|cmakelists\.txt|package\.json|pyproject\.toml|setup\.cfg|tox\.ini")
 

@@ -1,13 +1,16 @@
 """The parts of the contract that say what is measured, how, and what of it the agent learns."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from . import shorthand
 from .consistency import KeyedError
 from .kinds import is_code
-from .model import Argv, Artifacts, Model, Seconds, Variables
+from .later import Retain
+from .model import Argv, Artifacts, Model, Seconds, Texts, Variables
+
+_FORMS: tuple[Literal["command", "function", "call", "problem"], ...] = ("command", "function", "call", "problem")
 
 
 class Target(Model):
@@ -31,11 +34,36 @@ class Target(Model):
         return self
 
 
-class Evaluate(Model):
-    """How a trial is measured."""
+class Call(Model):
+    """One call of one function of the target, whose answer is then judged."""
 
-    command: Argv
+    function: Annotated[str, AfterValidator(shorthand.function_name)]
+    """Of the target: its name, or `target.py:name`."""
+
+    args: dict[str, Any] = Field(default_factory=dict[str, Any])
+    """What it is called with, by keyword: numbers, texts, lists and mappings."""
+
+    check: Annotated[str, AfterValidator(shorthand.function_place)]
+    """`file.py:name`: called with the answer and the same keywords, returns a number, true or false, or a dict."""
+
+
+class Evaluate(Model):
+    """How a trial is measured: by exactly one of `command`, `function`, `call` and `problem`."""
+
+    command: Argv | None = None
     """Words of the command, run without a shell; `{target}` and `{results}` are filled in before it runs."""
+
+    function: Annotated[str, AfterValidator(shorthand.function_place)] | None = None
+    """`file.py:name`: called with the target's path, returns its metrics."""
+
+    call: Call | None = None
+    """One call of one function of the target, whose answer is then judged."""
+
+    problem: Annotated[str, AfterValidator(shorthand.target_path)] | None = None
+    """`file.py` with `generate_problem` and `is_solution`: the target's `solve` is timed, its answers are checked."""
+
+    expose: Texts = ()
+    """Without `command`: files and folders that the target's own process sees; by default what the target imports."""
 
     timeout: Seconds = 600.0
     """Seconds of wall clock after which everything that the trial started is killed."""
@@ -52,8 +80,29 @@ class Evaluate(Model):
     secrets: Variables = ()
     """Variables of the server that only a phase gets in which no code of the target runs."""
 
+    retain: Retain | None = None
+    """Files of kept trials that outlast them."""
+
     integrity: Literal["self-reported", "measured", "proxied", "sealed"] | None = None
     """The level to insist on; by default the highest that the evaluator allows."""
+
+    @property
+    def form(self) -> Literal["command", "function", "call", "problem"]:
+        """Which of the four it is."""
+        return next(form for form in _FORMS if getattr(self, form) is not None)
+
+    @property
+    def file(self) -> str | None:
+        """The evaluator's file, unless it is a command."""
+        place = self.function or self.problem or (self.call and self.call.check)
+        return place.partition(":")[0] if place else None
+
+    @property
+    def words(self) -> str:
+        """In one line, for people."""
+        if self.command is not None:
+            return " ".join(self.command)
+        return f"{self.call.function} judged by {self.call.check}" if self.call else str(self.function or self.problem)
 
     @property
     def phases(self) -> int:
@@ -67,6 +116,15 @@ class Evaluate(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        given = [form for form in _FORMS if getattr(self, form) is not None]
+        if not given:
+            raise KeyedError("command", "missing. Write for example command: python train.py")
+        if len(given) > 1:
+            raise KeyedError(given[1], f"an evaluator has one form, and {given[0]} is given too")
+        if self.score is not None and self.command is None:
+            raise KeyedError("score", f"only a command has a second phase: {self.form} reports by itself")
+        if self.expose and self.command is not None:
+            raise KeyedError("expose", "a command runs the target in its own world, where everything frozen is seen")
         if self.score is not None and not self.artifacts:
             raise KeyedError(
                 "artifacts", "evaluate.score judges artifacts: name what the command leaves, such as [out/]"

@@ -107,6 +107,7 @@ def _recover(session: Session) -> None:
     if session.state.running is not None:
         interrupt(session, session.state.running, "interrupted: the server ended while it ran")
     complete_baseline(session)
+    session.follow_retained()
     write_forgotten(session)
     session.settle(look=True)
 

@@ -12,7 +12,7 @@ from .errors import RepositoryError
 
 PROGRAM = "program.md"
 # Folders of the frozen files in a session's state.
-SNAPSHOT, PRIVATE = "snapshot", "private"
+SNAPSHOT, PRIVATE, EXPOSED = "snapshot", "private", "exposed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,23 +5,35 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..sandbox import adapters
 from ..sandbox.choice import KEYS
-from ..sandbox.spec import Limits, Score, TrialSpec
+from ..sandbox.spec import Jail, Limits, Score, TrialSpec
 from . import caches
 from .contract import Contract, Sandbox
 from .errors import RepositoryError
-from .opened import Opened, Phase
-from .places import PRIVATE, SNAPSHOT, Checkout
+from .opened import Jailed, Opened
+from .places import EXPOSED, PRIVATE, SNAPSHOT, Checkout
+from .retention import of_contract
 
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def trial_spec(
-    opened: Opened, checkout: Checkout, home: Path, *, text: str, mode: int, number: int, run: int, seconds: float
+    opened: Opened,
+    checkout: Checkout,
+    home: Path,
+    *,
+    text: str,
+    mode: int,
+    number: int,
+    run: int,
+    seconds: float,
 ) -> TrialSpec:
     """One run of one trial.
 
     Args:
+        opened: What the session is bound to.
+        checkout: Where the repository lies.
         home: The session's state folder.
         text: The draft.
         mode: Mode of the target, 0o644 or 0o755.
@@ -33,7 +45,7 @@ def trial_spec(
     target = checkout.prefix + opened.target
     path = str(checkout.root / target)
     seconds, left = min(seconds, contract.evaluate.timeout), seconds
-    sealed = opened.score is None and contract.target.kind == "data"
+    trusted = opened.score is None and (contract.target.kind == "data" or opened.jail is not None)
     return TrialSpec(
         snapshot=str(home / SNAPSHOT),
         root=str(checkout.root),
@@ -41,8 +53,8 @@ def trial_spec(
         target=target,
         target_text=text,
         target_mode=0o644 if contract.target.kind == "data" else mode,
-        argv=_filled(opened.argv, path),
-        env=environment(opened, run) | (secrets(contract) if sealed else {}),
+        argv=_filled(_command(opened), path),
+        env=environment(opened, run) | (secrets(contract) if trusted else {}),
         readable=opened.readable,
         network=contract.sandbox.network and opened.score is None,
         minimum=contract.sandbox.minimum,
@@ -52,17 +64,39 @@ def trial_spec(
         log=str(log_path(home, number, run)),
         gpus=gpus(contract.sandbox),
         caches=caches.of_contract(contract.sandbox.cache, checkout, home),
-        private=str(home / PRIVATE) if sealed and opened.private else "",
-        secrets=tuple(secrets(contract).values()) if sealed else (),
-        score=opened.score and _score(opened, opened.score, home, path, number=number, run=run, seconds=left),
+        private=str(home / PRIVATE) if trusted and opened.private else "",
+        secrets=tuple(secrets(contract).values()) if trusted else (),
+        score=_score(opened, home, path, number=number, run=run, seconds=left),
+        jail=None if opened.jail is None else _jail(opened, opened.jail, home, run),
+        retain=of_contract(contract.evaluate.retain, home, number) if run + 1 == contract.evaluate.repeats else None,
     )
+
+
+def _command(opened: Opened) -> tuple[str, ...]:
+    """The words to execute: the command's own, or a driver for an evaluator that is none."""
+    evaluate, python, target = opened.contract.evaluate, opened.argv[0], opened.target
+    if evaluate.function is not None:
+        return adapters.function(python, evaluate.function, target)
+    if evaluate.call is not None:
+        call = evaluate.call
+        return adapters.call(python, call.function, call.args, call.check, target)
+    if evaluate.problem is not None:
+        return adapters.problem(python, evaluate.problem, target)
+    return opened.argv
+
+
+def _jail(opened: Opened, jailed: Jailed, home: Path, run: int) -> Jail:
+    return Jail(opened.argv[0], environment(opened, run), jailed.readable, str(home / EXPOSED))
 
 
 def _filled(words: Iterable[str], target: str) -> tuple[str, ...]:
     return tuple(word.replace("{target}", target) for word in words)
 
 
-def _score(opened: Opened, phase: Phase, home: Path, target: str, *, number: int, run: int, seconds: float) -> Score:
+def _score(opened: Opened, home: Path, target: str, *, number: int, run: int, seconds: float) -> Score | None:
+    phase = opened.score
+    if phase is None:
+        return None
     contract = opened.contract
     return Score(
         argv=_filled(phase.argv, target),

@@ -5,13 +5,16 @@ Guarantee: what cannot carry a session is refused here, by the key of the progra
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from . import caches, private, results
 from .command import Resolved, environments, named_files, resolve
 from .contract import Contract, Program
 from .errors import RefusedError, RepositoryError
-from .opened import Opened, Phase
+from .exposure import exposed
+from .integrity import Integrity
+from .opened import Jailed, Opened, Phase
 from .pins import first_socket
 from .places import PROGRAM, Checkout, state_root
 from .plan import refuse_unset
@@ -36,11 +39,18 @@ def prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[O
         project.repository.checkout_text(target)
     except RefusedError as fault:
         raise RepositoryError(f"target {fault}") from None
-    command = resolve(contract.evaluate.command, checkout)
+    words = contract.evaluate.command or _interpreter(checkout)
+    command = resolve(words, checkout)
     score = None if contract.evaluate.score is None else resolve(contract.evaluate.score, checkout)
-    named = {checkout.prefix + target, *_named(contract.evaluate.command, command, base, checkout.prefix)}
+    named = {checkout.prefix + target, *_named(words, command, base, checkout.prefix)}
+    if contract.evaluate.file is not None:
+        named.add(_evaluator(contract, base, checkout.prefix))
     if contract.evaluate.score and score:
         named |= _named(contract.evaluate.score, score, base, checkout.prefix)
+    holdout = resolve(contract.holdout.command, checkout) if contract.holdout else None
+    if contract.holdout and holdout:
+        named |= _named(contract.holdout.command, holdout, base, checkout.prefix)
+        _refuse_executed(contract, holdout, "holdout.command")
     warnings = _refuse_dirty(project, base, named)
     name = results.choose_name(checkout.project, tag, (path.removeprefix(checkout.prefix) for path in base.by_path))
     if name is None:
@@ -49,11 +59,13 @@ def prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[O
         )
     inputs = _inputs(project, contract.sandbox.inputs)
     hidden = private.split(contract.sandbox.private, checkout, base.by_path)
-    outside = _paths(project, hidden.outside, "private")
+    outside = _paths(project, hidden.outside, "sandbox.private")
     readable = tuple(dict.fromkeys((*command.readable, *inputs)))
     private.refuse_seen(outside, readable)
-    _refuse_executed(contract, command)
-    caches.refuse(contract.sandbox.cache, checkout, base, (*readable, *outside))
+    _refuse_executed(contract, command, "evaluate.command")
+    held_out = _held_out(project, contract, base, (*readable, *outside))
+    caches.refuse(contract.sandbox.cache, checkout, base, (*readable, *outside, *held_out.outside))
+    trusting = contract.reported is not Integrity.SELF_REPORTED
     trusted = dict.fromkeys((*(score.readable if score else readable), *inputs, *outside))
     pinned = dict.fromkeys((*_pinned(command, checkout, inputs), *(_pinned(score, checkout, inputs) if score else ())))
     opened = Opened(
@@ -64,14 +76,42 @@ def prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[O
         contract=contract,
         results=name,
         argv=command.argv,
-        readable=readable if score else tuple(trusted),
+        readable=tuple(trusted) if score is None and trusting else readable,
         pins=dict.fromkeys((*pinned, *inputs, *outside), ""),
         integrity=contract.integrity,
         private=hidden.tracked,
         score=Phase(score.argv, tuple(trusted)) if score else None,
+        jail=_jailed(project, contract, base, command) if contract.reported is Integrity.PROXIED else None,
+        held_out=held_out.tracked,
+        holdout=_hidden(holdout, (*inputs, *outside, *held_out.outside)),
     )
     refuse_unset(contract.evaluate.secrets)
     return opened, warnings
+
+
+def _interpreter(checkout: Checkout) -> tuple[str, ...]:
+    """The Python of the project's environment, or the person's."""
+    own = [path / "bin" / "python" for path in environments(checkout)]
+    return (str(own[0]),) if own else ("python3",)
+
+
+def _evaluator(contract: Contract, base: Base, prefix: str) -> str:
+    file = contract.evaluate.file or ""
+    entry = base.by_path.get(prefix + file)
+    if entry is None or entry.type != "blob":
+        raise RepositoryError(
+            f"evaluate.{contract.evaluate.form}: {file} is not tracked at HEAD. Commit it, or correct {PROGRAM}."
+        )
+    return entry.path
+
+
+def _jailed(project: Project, contract: Contract, base: Base, command: Resolved) -> Jailed:
+    def text(path: str) -> str:
+        return project.git.read(base.by_path[path].oid).decode("utf-8")
+
+    files = [entry.path for entry in base.entries if entry.type == "blob"]
+    seen = exposed(contract, project.checkout.prefix, files, text)
+    return Jailed(seen, tuple(dict.fromkeys((*command.readable, *map(str, environments(project.checkout))))))
 
 
 def _pinned(command: Resolved, checkout: Checkout, inputs: list[str]) -> list[str]:
@@ -81,12 +121,24 @@ def _pinned(command: Resolved, checkout: Checkout, inputs: list[str]) -> list[st
     return [] if own else [command.program]
 
 
-def _refuse_executed(contract: Contract, command: Resolved) -> None:
+def _held_out(project: Project, contract: Contract, base: Base, seen: Iterable[str]) -> private.Private:
+    declared = contract.holdout.private if contract.holdout else ()
+    found = private.split(declared, project.checkout, base.by_path, "holdout.private")
+    outside = _paths(project, found.outside, "holdout.private")
+    private.refuse_seen(outside, seen, "holdout.private")
+    return private.Private(found.tracked, tuple(outside))
+
+
+def _hidden(command: Resolved | None, seen: Iterable[str]) -> Phase | None:
+    return Phase(command.argv, tuple(dict.fromkeys((*command.readable, *seen)))) if command else None
+
+
+def _refuse_executed(contract: Contract, command: Resolved, key: str) -> None:
     """Make sure that a target that is called data is not what the command executes."""
     script = next((word for word in command.argv[1:] if not word.startswith("-")), "")
     if contract.target.kind == "data" and script in {contract.target.path, "{target}"} and _interprets(command):
         raise RepositoryError(
-            f"target.kind: evaluate.command executes {contract.target.path}, so it is code. "
+            f"target.kind: {key} executes {contract.target.path}, so it is code. "
             "Let an evaluator of your own read it, or remove kind: data."
         )
 
@@ -115,13 +167,13 @@ def _refuse_dirty(project: Project, base: Base, must_be_clean: set[str]) -> list
 
 
 def _inputs(project: Project, declared: tuple[str, ...]) -> list[str]:
-    return [*map(str, environments(project.checkout)), *_paths(project, declared, "inputs")]
+    return [*map(str, environments(project.checkout)), *_paths(project, declared, "sandbox.inputs")]
 
 
 def _paths(project: Project, declared: tuple[str, ...], key: str) -> list[str]:
     paths = [Path(os.path.normpath(project.checkout.project / Path(item).expanduser())) for item in declared]
     for path in paths:
-        _refuse_input(project, path, f"sandbox.{key}")
+        _refuse_input(project, path, key)
     return [str(path) for path in paths]
 
 

@@ -1,4 +1,4 @@
-"""What `sandbox.private` names: tracked files, kept out of the snapshot, and paths outside git.
+"""What `sandbox.private` and `holdout.private` name: tracked files, kept out of the snapshot, and paths outside git.
 
 Guarantee: no path named is part of what a phase sees in which the target's code runs, and no tool shows it.
 """
@@ -21,25 +21,41 @@ class Private:
     outside: tuple[str, ...]
 
 
-def split(declared: Iterable[str], checkout: Checkout, tracked: Mapping[str, Entry]) -> Private:
+def split(
+    declared: Iterable[str], checkout: Checkout, tracked: Mapping[str, Entry], key: str = "sandbox.private"
+) -> Private:
     """Tell which of the declared paths are tracked: a folder with a tracked file in it is.
 
     Raises:
-        RepositoryError: If one is neither tracked nor there.
+        RepositoryError: If one is neither tracked nor there, or stands for tracked files under another name.
     """
     files: dict[str, None] = {}
     outside: list[str] = []
     for path in declared:
         found = [name for name in tracked if name.startswith(checkout.prefix) and covers(path, name, checkout.prefix)]
         files |= dict.fromkeys(found)
+        place = checkout.project / Path(path).expanduser()
+        if other := _elsewhere(place, checkout, tracked, set(found)):
+            raise RepositoryError(
+                f"{key}: {path} stands for {other}, which is tracked under that name and would be seen. Name it so, "
+                "relative to the project."
+            )
         if not found:
-            place = checkout.project / Path(path).expanduser()
             if not place.exists():
                 raise RepositoryError(
-                    f"sandbox.private: {place} is neither tracked nor there. Correct it, or remove it from {PROGRAM}."
+                    f"{key}: {place} is neither tracked nor there. Correct it, or remove it from {PROGRAM}."
                 )
             outside.append(path)
     return Private(tuple(sorted(files)), tuple(outside))
+
+
+def _elsewhere(place: Path, checkout: Checkout, tracked: Mapping[str, Entry], found: set[str]) -> str:
+    """A tracked file that a path leads to without naming it: by a link, from the root, or from above."""
+    real, root = place.resolve(), checkout.root.resolve()
+    if not real.is_relative_to(root):
+        return ""
+    name = real.relative_to(root).as_posix()
+    return next((path for path in tracked if path not in found and holds(name, path)), "")
 
 
 def covers(declared: str, name: str, prefix: str) -> bool:
@@ -47,22 +63,24 @@ def covers(declared: str, name: str, prefix: str) -> bool:
     return not declared.startswith(("/", "~")) and holds(prefix + declared, name)
 
 
-def refuse_seen(outside: Iterable[str], seen: Iterable[str]) -> None:
+def refuse_seen(outside: Iterable[str], seen: Iterable[str], key: str = "sandbox.private") -> None:
     """Make sure that nothing private lies in what the target's code may read, or the other way round.
 
     Args:
         outside: Private paths outside git.
-        seen: What the first phase may read outside the snapshot.
+        seen: What the first phase, or any of a trial, may read outside the snapshot.
+        key: Of the contract, to be named.
 
     Raises:
         RepositoryError: If it does.
     """
     places = [Path(path).resolve() for path in seen]
+    reader = "the target's code" if key == "sandbox.private" else "a trial"
     for path in outside:
         real = Path(path).resolve()
         for place in places:
             if real.is_relative_to(place) or place.is_relative_to(real):
                 raise RepositoryError(
-                    f"sandbox.private: {path} overlaps with {place}, which the target's code may read. "
+                    f"{key}: {path} overlaps with {place}, which {reader} may read. "
                     "Move one of them, or name less in sandbox.inputs."
                 )

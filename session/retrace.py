@@ -189,6 +189,11 @@ def _extended(found: Retraced, state: State, record: Record) -> None:
         found.budget.findings.append(f"journal line {record.seq}: the message {shown(message, 40)} was taken in twice")
 
 
+def _lowered(found: Retraced, state: State, record: Record) -> None:
+    if state.baseline is not None:
+        found.steps.findings.append(f"journal line {record.seq}: the integrity was lowered after the baseline")
+
+
 def _blame(check: Check, record: Record, number: object, rules: Mapping[str, bool]) -> None:
     where = f"journal line {record.seq}: trial {number}"
     check.findings += [f"{where}: {said}" for said, holds in rules.items() if not holds]
@@ -201,4 +206,5 @@ _BEFORE: Mapping[str, Callable[[Retraced, State, Record], Any]] = {
     "decided": _decided,
     "row": _row,
     "extended": _extended,
+    "lowered": _lowered,
 }

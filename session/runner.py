@@ -10,6 +10,8 @@ from ..sandbox.launch import Launcher
 from ..sandbox.spec import Measurement
 from . import caches, rows, trials
 from .baseline_cache import Cached
+from .levels import chosen
+from .opened import Opened
 from .plan import environment
 from .reply import Reply
 from .rows import Words
@@ -98,6 +100,8 @@ async def measure(session: Session, launcher: Launcher, lock: anyio.Lock, begun:
     if begun.number == 0 and (cached := await to_thread.run_sync(lambda: trials.rehearsed(session, backend))):
         return cached
     try:
+        if begun.number == 0:
+            return await _baseline(session, launcher, lock, begun)
         return await _runs(session, launcher, lock, begun)
     except SandboxError as fault:
         await close(str(fault))
@@ -107,19 +111,33 @@ async def measure(session: Session, launcher: Launcher, lock: anyio.Lock, begun:
         raise
 
 
-async def _runs(session: Session, launcher: Launcher, lock: anyio.Lock, begun: trials.Begun) -> list[Measurement]:
-    repeats = session.contract.evaluate.repeats
-    runs: list[Measurement] = []
-    filled = await _fill(session, launcher, lock, begun) if begun.number == 0 else None
+async def _baseline(session: Session, launcher: Launcher, lock: anyio.Lock, begun: trials.Begun) -> list[Measurement]:
+    """Fill the caches, and measure at the highest level that the evaluator allows; a lower one is journaled."""
+    filled = await _fill(session, launcher, lock, begun)
     if filled and filled.outcome != "ok":
         return [filled]
+
+    async def run(opened: Opened) -> list[Measurement]:
+        return await _runs(session, launcher, lock, begun, opened)
+
+    found = await chosen(run, session.state.opened)
+    if found.reason:
+        async with lock:
+            await to_thread.run_sync(lambda: session.lower(found.reason))
+    return found.runs
+
+
+async def _runs(
+    session: Session, launcher: Launcher, lock: anyio.Lock, begun: trials.Begun, opened: Opened | None = None
+) -> list[Measurement]:
+    repeats = session.contract.evaluate.repeats
+    runs: list[Measurement] = []
     while len(runs) < repeats:
         async with lock:
-            spent = sum(run.seconds for run in [*([filled] if filled else []), *runs])
-            seconds = trials.seconds_of(session, begun, spent)
-            if (runs or filled) and seconds <= 0:
+            seconds = trials.seconds_of(session, begun, sum(run.seconds for run in runs))
+            if runs and seconds <= 0:
                 break
-            spec = trials.spec_of(session, begun, len(runs), seconds)
+            spec = trials.spec_of(session, begun, len(runs), seconds, opened)
         next_run = (len(runs) + 1) % repeats
         following = replace(spec, env=environment(session.state.opened, next_run))
         runs.append(await launcher.measure(spec, following=following))

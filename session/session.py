@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import budget
+from . import budget, retention
 from .edits import Edit, apply_edits, encode, sha256, unified_diff
 from .errors import RefusedError
 from .files import write_whole
 from .frozen import Frozen
 from .holder import Holder
+from .integrity import Integrity
 from .journal import Journal
 from .pins import Pins, differences
 from .project import Project
 from .refs import Refs
 from .reply import Reply
 from .results import render, render_budget
+from .retained import Retained
 from .state import Decision, State, Trial, apply
 from .syntax import check_syntax
 from .view import View, show_metrics, trial_facts
@@ -73,6 +75,7 @@ class Session(View):
         self.stale_inputs: list[str] = []
         self._holder = holder
         self._published: dict[Path, bytes] = {}
+        self.retained = Retained(home, state.opened.contract.evaluate.retain)
 
     @property
     def head(self) -> str:
@@ -84,6 +87,10 @@ class Session(View):
     def record(self, kind: str, data: Mapping[str, Any], *, sync: bool = True) -> None:
         """Journal one thing and fold it into the state."""
         apply(self.state, self.journal.append(kind, data, sync=sync))
+
+    def lower(self, reason: str) -> None:
+        """Bind the session to the lowest level of integrity, for a reason that the baseline gave."""
+        self.record("lowered", {"integrity": Integrity.SELF_REPORTED, "reason": reason})
 
     def settle(self, *, look: bool = False) -> None:
         """Make refs and result files what the state says; `look` first for what others did to the refs."""
@@ -224,8 +231,14 @@ class Session(View):
         return "the draft has not been measured. Call run_eval."
 
     def decide(self, trial: Trial, decision: Decision, by: str) -> None:
-        """Journal a decision; refs and files follow with `settle`."""
-        self.record("decided", {"trial": trial.number, "decision": decision.value, "by": by})
+        """Journal a decision, and let the store of retained files follow; refs and other files do with `settle`."""
+        lasting = self.retained.decided(self.journal.records, trial, decision)
+        self.record("decided", {"trial": trial.number, "decision": decision.value, "by": by, **lasting})
+        self.follow_retained()
+
+    def follow_retained(self) -> None:
+        """Make the store of retained files what the journal says."""
+        self.report_interference(self.retained.follow(self.journal.records, self.state.trials))
 
     def close_undecided(self, by: str) -> Trial | None:
         """Decide a pending trial against it, and return it."""
@@ -261,5 +274,6 @@ class Session(View):
         """What was decided about a trial."""
         numbers = show_metrics(trial.metrics, self.contract)
         said = f"Trial {trial.number}: {trial.decision} ({trial.verdict}). {numbers}".rstrip()
+        said = f"{said} {retention.said(self.journal.records, trial.number)}".rstrip()
         following = "append_result writes its row; edit_target tries the next idea."
         return Reply(said, facts=trial_facts(trial, self.contract), next=following)

@@ -157,6 +157,22 @@ def artifact_path(path: str) -> str:
     return normal
 
 
+def function_name(name: str) -> str:
+    """The text itself, if it is the name of a function, with or without its file before it."""
+    if not name.rpartition(":")[2].isidentifier():
+        raise ValueError("expected the name of a function such as solve, or train.py:solve")
+    return name
+
+
+def function_place(place: str) -> str:
+    """The text itself, if it names a function in a file of the project."""
+    file, colon, name = place.partition(":")
+    if not colon or not file.endswith(".py") or not name.isidentifier():
+        raise ValueError("expected a file and a function in it, such as evaluator.py:evaluate")
+    target_path(file)
+    return place
+
+
 def plain_text(text: str) -> str:
     """The text itself, if it is not empty and has no control characters or lone surrogates."""
     if not text.strip() or not text.isprintable():

@@ -14,6 +14,7 @@ from .budget import Instant, Spent, advance
 from .contract import Budget
 from .errors import JournalError
 from .journal import Record
+from .levels import lowered
 from .opened import Opened, opened_of
 from .protections import KIND, states_of
 
@@ -240,6 +241,10 @@ def _row(state: State, data: Mapping[str, Any]) -> None:
         state.cost_usd += data["cost_usd"]
 
 
+def _lowered(state: State, _: Mapping[str, Any]) -> None:
+    state.opened = lowered(state.opened)
+
+
 def _extended(state: State, data: Mapping[str, Any]) -> None:
     state.budget = Budget.model_validate(data["budget"], strict=False)
     state.consecutive_crashes = 0
@@ -268,6 +273,7 @@ _EFFECTS: Mapping[str, Callable[[State, Mapping[str, Any]], None]] = {
     "row": _row,
     "extended": _extended,
     "policy": _policy,
+    "lowered": _lowered,
     "ignored": _ignored,
     KIND: _protections,
 }

@@ -6,15 +6,14 @@ judged and journaled with its commit before any ref follows. What never returned
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from ..sandbox.spec import Measurement, TrialSpec
-from . import baseline_cache, budget, judge
+from . import baseline_cache, budget, commits, judge, retention
 from .answers import baseline_failed_text, trial_reply
 from .combined import combine
-from .commits import message
 from .errors import RefusedError
+from .opened import Opened
 from .plan import log_path, trial_spec
 from .rejudge import standing
 from .reply import Reply
@@ -160,10 +159,11 @@ def _begin(session: Session, number: int, blob: str, description: str) -> Begun:
 def _refuse_changed_ground(session: Session) -> None:
     if session.stale_inputs:  # a person may have put them back
         session.stale_inputs = session.changed_inputs()
-    if moved := [*session.stale_inputs, *session.ground.pins.moved()]:
+    pins = session.ground.pins
+    if moved := [*map(pins.named, session.stale_inputs), *pins.moved()]:
         raise RefusedError(
             f"{moved[0]} is not what it was when the session opened, so the numbers could not be compared. "
-            "A person must put it back, or open another session with --tag."
+            "A person must put it back (what is new: remove it), or open another session with --tag."
         )
     if found := session.ground.snapshot.verify():
         session.report_interference([f"{said} the snapshot; it was rebuilt from git" for said in found])
@@ -177,12 +177,12 @@ def seconds_of(session: Session, begun: Begun, used: float) -> float:
     return min(begun.seconds - used, budget.trial_limit(session.budget, spent, evaluate.timeout * evaluate.phases))
 
 
-def spec_of(session: Session, begun: Begun, run: int, seconds: float) -> TrialSpec:
-    """What the sandbox is given for one run of a trial."""
+def spec_of(session: Session, begun: Begun, run: int, seconds: float, opened: Opened | None = None) -> TrialSpec:
+    """What the sandbox is given for one run of a trial; on other ground than the session's where that is given."""
     trial = session.state.trials[begun.number]
     entry = session.project.repository.target_entry(session.base, session.target)
     return trial_spec(
-        session.state.opened,
+        opened or session.state.opened,
         session.project.checkout,
         session.state_home,
         text=session.text(trial.blob),
@@ -196,6 +196,8 @@ def spec_of(session: Session, begun: Begun, run: int, seconds: float) -> TrialSp
 def rehearsed(session: Session, backend: str) -> baseline_cache.Cached | None:
     """The baseline that `referee check` measured, if every fingerprint of it is that of this session."""
     opened, blob = session.state.opened, session.target_blob("baseline")
+    if session.contract.evaluate.retain:  # what that run left is gone
+        return None
     key = baseline_cache.key_of(opened, opened.pins, target_blob=blob, backend=backend)
     return baseline_cache.load(session.project.checkout.state_home(), key)
 
@@ -203,6 +205,8 @@ def rehearsed(session: Session, backend: str) -> baseline_cache.Cached | None:
 def finish_rehearsed(session: Session, cached: baseline_cache.Cached) -> Reply:
     """Take a baseline measured by `referee check` for trial 0."""
     log_path(session.state_home, 0).write_bytes(cached.log)
+    if reason := cached.measurement.get("lowered"):
+        session.lower(str(reason))
     return _finish_baseline(session, session.state.trials[0], {**cached.measurement, "rehearsed": True})
 
 
@@ -219,6 +223,7 @@ def finish(session: Session, number: int, runs: Sequence[Measurement], *, settle
     if number == 0:
         return _finish_baseline(session, trial, measured)
     judgement = _judge(session, trial, measured)
+    measured |= session.retained.found(number, may_keep=judgement.may_keep)
     _record_measured(session, trial, measured, judgement)
     if settle:
         session.settle(look=True)
@@ -226,8 +231,7 @@ def finish(session: Session, number: int, runs: Sequence[Measurement], *, settle
 
 
 def _changed_meanwhile(session: Session, number: int) -> list[str]:
-    changed = [f"{said} the snapshot" for said in session.ground.snapshot.verify()]
-    if changed:
+    if changed := [f"{said} the snapshot" for said in session.ground.snapshot.verify()]:
         session.ground.snapshot.open()
     changed += [f"{name} was changed" for name in session.ground.pins.moved()]
     session.report_interference([f"{said} while trial {number} ran" for said in changed])
@@ -241,7 +245,7 @@ def _finish_baseline(session: Session, trial: Trial, measured: Mapping[str, Any]
         session.settle(look=True)
         raise RefusedError(baseline_failed_text(session))
     first = judge.Judgement(judge.Verdict.EQUAL, "the baseline", may_keep=True)
-    _record_measured(session, trial, measured, first)
+    _record_measured(session, trial, {**measured, **session.retained.found(0, may_keep=True)}, first)
     complete_baseline(session)
     session.record("row", {"trial": 0, "description": BASELINE, "worded": False})
     session.settle(look=True)
@@ -268,7 +272,7 @@ def _record_measured(session: Session, trial: Trial, measured: Mapping[str, Any]
         "trial_measured",
         {
             "trial": trial.number,
-            "commit": _commit(session, trial, counted, verdict),
+            "commit": commits.write(session, trial, counted, verdict, retention.trailers(measured)),
             "measurement": {**measured, "outcome": verdict if failed else measured["outcome"]},
             "lines": _lines(session, trial),
             "verdict": verdict,
@@ -278,15 +282,6 @@ def _record_measured(session: Session, trial: Trial, measured: Mapping[str, Any]
     )
 
 
-def _commit(session: Session, trial: Trial, metrics: Mapping[str, float], verdict: str) -> str:
-    opened = session.state.opened
-    if trial.number == 0:
-        return opened.base
-    text = message(opened, trial.number, trial.description, dict(metrics), verdict, session.journal.head, session.agent)
-    when = int(datetime.fromisoformat(session.journal.records[-1].time).timestamp())
-    return session.project.git.write_commit(trial.tree, trial.parent, text, when)
-
-
 def interrupt(session: Session, number: int, reason: str) -> None:
     """Close a trial that will never return a measurement; a baseline leaves no trial behind."""
     trial = session.state.trials[number]
@@ -294,7 +289,7 @@ def interrupt(session: Session, number: int, reason: str) -> None:
         session.record("baseline_failed", {"reason": reason})
     else:
         seconds = min(trial.limit, max(0.0, session.elapsed() - trial.started))
-        commit = _commit(session, trial, {}, "crash")
+        commit = commits.write(session, trial, {}, "crash")
         session.record("trial_interrupted", {"trial": number, "commit": commit, "reason": reason, "seconds": seconds})
         session.decide(trial, Decision.CRASH, "interrupted")
         session.record("row", {"trial": number, "description": f"interrupted: {trial.description}", "worded": False})

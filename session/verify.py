@@ -19,6 +19,7 @@ from .project import Project
 from .retrace import retrace
 from .scanning import Scan, read_head, read_journal, scanned
 from .verify_commits import check_commits
+from .verify_retained import check_retained
 from .verify_views import Views, check_branch, check_refs, check_rows, look
 
 _LOOKS = 12
@@ -90,7 +91,7 @@ def _checks(project: Project, tag: str, home: Path) -> tuple[Check, ...]:
         taken = f"records from {scan.sound + 1} on are taken as they stand below"
         scan.chain.unchecked = scan.chain.unchecked or taken
     state = found.state
-    return (
+    checks = (
         scan.chain,
         scan.head,
         found.steps,
@@ -101,6 +102,9 @@ def _checks(project: Project, tag: str, home: Path) -> tuple[Check, ...]:
         _guarded("branch", lambda: check_branch(project.git, views, state, whole=whole)),
         _guarded("rows", lambda: check_rows(views, state, whole=whole)),
     )
+    if state is None or state.opened.contract.evaluate.retain is None:
+        return checks
+    return (*checks, _guarded("retained", lambda: check_retained(home, state, scan.records, whole=whole)))
 
 
 def _still(project: Project, tag: str, home: Path) -> tuple[Scan, Views]:

@@ -17,6 +17,7 @@ from .git import Git
 from .journal import Record
 from .project import Project
 from .repository import Base
+from .retention import trailers
 from .retrace import Retraced, Traced
 from .state import State, Trial
 
@@ -126,8 +127,16 @@ class _Ledger:
         head = _trailer(lines, _JOURNAL)
         failed = trial.verdict in {"crash", "timeout"}
         counted = {} if failed else {n: v for n, v in trial.metrics.items() if n in self._state.opened.contract.metrics}
+        agent, left = _trailer(lines, _AGENT), trailers(trial.measurement)
         expected = message(
-            self._state.opened, trial.number, trial.description, counted, trial.verdict, head, _trailer(lines, _AGENT)
+            self._state.opened,
+            trial.number,
+            trial.description,
+            counted,
+            trial.verdict,
+            head=head,
+            agent=agent,
+            artifacts=left,
         ).split("\n")
         said = _difference(lines, expected, traced.ended)
         if not traced.started <= self._lines.get(head, 0) < traced.ended:

@@ -107,7 +107,8 @@ class View:
         names = [
             e.path.removeprefix(prefix) for e in self.base.entries if e.type == "blob" and e.path.startswith(prefix)
         ]
-        hidden = self.contract.sandbox.private
+        holdout = self.contract.holdout
+        hidden = (*self.contract.sandbox.private, *(holdout.private if holdout else ()))
         names = [name for name in names if not any(covers(path, name, "") for path in hidden)]
         return [name for name in names if any(_matches(name, pattern) for pattern in self.contract.readable)]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ..sandbox.spec import Level
 from .contract import Contract, Evaluate, Metric
 from .errors import ProgramError
-from .integrity import PROMISES
+from .integrity import PROMISES, Integrity
 from .numbers import show
 from .results import number
 from .view import MAX_CHARS, View
@@ -21,20 +21,22 @@ _RULES = {
 def describe(view: View) -> str:
     """Policy, contract, budget, baseline, best and lessons; bounded."""
     contract = view.contract
-    parts = [_contract(contract), _standing(view), _lessons(view), _policy(view)]
+    state = view.maybe_state
+    level = Integrity(state.opened.integrity) if state else contract.integrity
+    parts = [_contract(contract, level), _standing(view), _lessons(view), _policy(view)]
     return "\n\n".join(part for part in parts if part)[:MAX_CHARS]
 
 
-def _contract(contract: Contract) -> str:
+def _contract(contract: Contract, level: Integrity) -> str:
     evaluate = contract.evaluate
     repeats = f", {evaluate.repeats} runs, the median counts" if evaluate.repeats > 1 else ""
     lines = [
         f"You may edit one file: {contract.target.path}. Everything else is frozen.",
-        f"Measured by: {' '.join(evaluate.command)} (at most {show(evaluate.timeout)} s{repeats}).",
+        f"Measured by: {evaluate.words} (at most {show(evaluate.timeout)} s{repeats}).",
         *_score(evaluate),
         *(f"Metric {name}: {_metric(metric)}." for name, metric in contract.metrics.items()),
         f"Kept if: {_RULES[contract.keep.rule]}{_simplicity(contract)}.",
-        f"Integrity: {contract.integrity}: {PROMISES[contract.integrity]}.",
+        f"Integrity: {level}: {PROMISES[level]}.",
         f"Sandbox: at least {contract.sandbox.minimum}; network {'on' if contract.sandbox.network else 'off'}."
         + (" Nothing is confined." if contract.sandbox.minimum is Level.NONE else ""),
     ]

@@ -29,11 +29,27 @@ def probes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("probes") / places.probes().name
 
 
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a `python3` with an environment of its own, in which nothing is installed.
+
+    Every session hashes what its Python could import; this machine's own may hold gigabytes.
+    """
+    environment = tmp_path_factory.mktemp("environment")
+    program = Path(os.path.realpath(sys.executable))
+    (environment / "pyvenv.cfg").write_text(f"home = {program.parent}\ninclude-system-site-packages = false\n")
+    (environment / "bin").mkdir()
+    for name in ("python3", "python"):
+        (environment / "bin" / name).symlink_to(program)
+    return environment / "bin"
+
+
 @pytest.fixture(autouse=True)
 def _own_home(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, probes: Path
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, probes: Path, bare_python: Path
 ) -> Generator[None]:
     """No test sees the person's home, git configuration or Referee state."""
+    monkeypatch.setenv("PATH", f"{bare_python}:{os.environ['PATH']}")
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("REFEREE_STATE_DIR", str(home / "state"))

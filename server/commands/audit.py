@@ -1,13 +1,14 @@
 """`referee audit`: what happened in a session, call by call; with `--verify`, whether the record of it holds."""
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ...sandbox.errors import RefereeError
 from ...session.scanning import scan
 from ...session.verify import Verified, find, verify
+from ...session.verify_inputs import check_inputs
 from .common import add_json, add_repo, add_tag
 from .screen import cut, say, say_json, width
 from .sessions import project_of
@@ -24,7 +25,9 @@ _HEAD = "The head proves the record to whoever noted it down: compare it with th
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    help_text = "check chain, commits, refs, rows, verdicts and budget against each other; exits 1 on any finding"
+    help_text = (
+        "check chain, commits, refs, rows, verdicts, budget and inputs against each other; exits 1 on any finding"
+    )
     parser.add_argument("--verify", action="store_true", help=help_text)
     add_repo(parser)
     add_tag(parser)
@@ -77,7 +80,10 @@ def _shown(line: Line, columns: int | None) -> str:
 def check(repo: Path, tag: str | None, *, as_json: bool) -> int:
     """Print every check with `ok` or what was found; 1 if anything was."""
     with project_of(repo) as project:
-        verified = verify(project, *find(project, tag))
+        tag, home = find(project, tag)
+        verified = verify(project, tag, home)
+    inputs = check_inputs(scan(home / "journal.jsonl").records)
+    verified = replace(verified, checks=(*verified.checks, inputs))
     if as_json:
         say_json(_data(verified))
     else:

@@ -17,7 +17,7 @@ from ...sandbox import gpu
 from ...session import budget, judge
 from ...session.contract import Program, Sandbox
 from ...session.errors import RepositoryError
-from ...session.integrity import promise
+from ...session.integrity import Integrity, promise
 from ...session.opened import Opened
 from ...session.places import PROGRAM
 from ...session.plan import gpus
@@ -25,6 +25,8 @@ from ...session.project import Known, Project, refuse_tag
 from ...session.reading import read_only
 from ...session.refs import refuse_blocked
 from ...session.untrusted import fenced
+from ..attack import attack
+from ..attack_screen import attack_progress, render_attack
 from ..check_screen import duration, render
 from ..rehearsal import Rehearsal, log_end, rehearse
 from ..tree_warnings import tree_warnings
@@ -44,28 +46,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
     help_text = "list every protection of the sandbox with its evidence"
     parser.add_argument("--verbose", action="store_true", help=help_text)
+    help_text = "run probe cheats against your evaluator, and say which would have paid"
+    parser.add_argument("--attack", action="store_true", help=help_text)
 
 
 def run(given: argparse.Namespace) -> int:
     """Check, and print the screen."""
-    return check(given.repo, given.tag, as_json=given.json, verbose=given.verbose)
+    return check(given.repo, given.tag, as_json=given.json, verbose=given.verbose, attacked=given.attack)
 
 
-def check(folder: Path, tag: str | None, *, as_json: bool, verbose: bool = False) -> int:
+def check(folder: Path, tag: str | None, *, as_json: bool, verbose: bool = False, attacked: bool = False) -> int:
     """Validate program, repository and sandbox, measure the baseline, and print what was found.
 
-    Returns 1 if the baseline cannot stand, 0 otherwise.
+    Returns 1 if the baseline cannot stand or a cheat paid, 0 otherwise.
 
     Raises:
         RefereeError: If it does not come to the baseline.
     """
-    facts = gather(folder, tag)
+    facts = gather(folder, tag, attacked=attacked)
     print(json.dumps(facts, indent=2) if as_json else _text(facts, verbose=verbose))  # noqa: T201 - the command line speaks here
-    return 0 if facts["ok"] else 1
+    return 0 if facts["ok"] and not facts.get("attack", {}).get("paid") else 1
 
 
-def gather(folder: Path, tag: str | None) -> dict[str, Any]:
+def gather(folder: Path, tag: str | None, *, attacked: bool = False) -> dict[str, Any]:
     """The facts behind the screen; `ok` says whether the baseline can stand.
+
+    Args:
+        attacked: Whether cheats are tried too, where it can.
 
     Raises:
         RefereeError: If program, repository or machine cannot carry a session.
@@ -79,7 +86,11 @@ def gather(folder: Path, tag: str | None) -> dict[str, Any]:
         _announce(program)
         found = anyio.run(rehearse, project, program, new)
         facts = _facts(project, program, found) | _standing(project, program, known, found)
-        return facts | {"warnings": _warnings(project, facts["session"], found)}
+        facts |= {"warnings": _warnings(project, facts["session"], found)}
+        if attacked and facts["ok"]:
+            took = found.measurement["seconds"]
+            facts["attack"] = anyio.run(attack, project, found.opened, took, attack_progress)
+        return facts
     finally:
         project.git.close()
 
@@ -121,7 +132,7 @@ def _facts(project: Project, program: Program, found: Rehearsal) -> dict[str, An
             "log_end": log_end(found.log) if found.reason else "",
         },
         "guards_failed": [] if found.reason else list(judge.baseline_warnings(contract, metrics)),
-        "integrity": {"level": opened.integrity, "text": promise(contract.integrity, contract.metrics)},
+        "integrity": {"level": opened.integrity, "text": _promise(found)},
         "sandbox": {
             "backend": able.backend,
             "level": able.level.value,
@@ -134,6 +145,12 @@ def _facts(project: Project, program: Program, found: Rehearsal) -> dict[str, An
         "inputs": _inputs(opened),
         "next": _next(project, found),
     }
+
+
+def _promise(found: Rehearsal) -> str:
+    said = promise(Integrity(found.opened.integrity), found.opened.contract.metrics)
+    reason = found.measurement["lowered"]
+    return f"{said}; no higher level, because {reason}" if reason else said
 
 
 def _gpu(sandbox: Sandbox, backend: str) -> dict[str, Any]:
@@ -190,4 +207,6 @@ def _warnings(project: Project, session: Mapping[str, Any] | None, found: Rehear
 
 def _text(facts: Mapping[str, Any], *, verbose: bool) -> str:
     text = render(facts, everything=verbose)
+    if "attack" in facts:
+        text = f"{text}\n{render_attack(facts['attack'])}"
     return text if facts["ok"] else f"{text}\n{fenced(facts['baseline']['log_end'] or '(no output)')}"

@@ -68,7 +68,7 @@ def init(folder: Path, flags: Answers, *, ask: Ask | None, only_print: bool) -> 
         answers = answered(found, flags, ask)
         with_gpu = bool(guesses.gpu_user(found)) and not gpu.missing(None)
         text = program_text(answers, found.caches, gpu=with_gpu)
-        command = program.parse(text).contract.evaluate.command
+        command = program.parse(text).contract.evaluate.command or ()
     finally:
         project.git.close()
     if only_print:

@@ -1,9 +1,11 @@
 """`referee show N`: one trial with its reasons, its diff and the end of its log."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ...session import retention
 from ...session.contract import Metric
 from ...session.edits import unified_diff
 from ...session.errors import RefusedError
@@ -82,6 +84,7 @@ def collect(session: Seen, trial: Trial) -> dict[str, Any]:
         "protections": measured.get("protections") or None,
         "integrity": session.state.opened.integrity,
         "notes": list(measured.get("notes", ())),
+        "retained": _retained(session, trial),
         "commit": trial.commit or None,
         "parent": trial.parent,
         "lesson": trial.lesson,
@@ -89,6 +92,20 @@ def collect(session: Seen, trial: Trial) -> dict[str, Any]:
         "diff": "" if then is None else _diff(session, then, trial),
         "log": _log(session, trial),
     }
+
+
+def _retained(session: Seen, trial: Trial) -> list[dict[str, Any]]:
+    """What the trial left, and where in the store it lies; None where it was not kept or had to make room."""
+    stored = retention.shelf(session.records).get(trial.number, ())
+    return [
+        asdict(file) | {"place": str(session.home / retention.STORE / file.sha256) if file in stored else None}
+        for file in retention.left_by(trial.measurement)
+    ]
+
+
+def _told_retained(file: dict[str, Any]) -> str:
+    place = file["place"] or "not in the store: not kept, or dropped to make room"
+    return f"{file['path']}, {file['size']} bytes, sha256 {file['sha256']}: {place}"
 
 
 def _best_of_then(session: Seen, trial: Trial) -> Trial | None:
@@ -124,6 +141,7 @@ def _lines(session: Seen, facts: dict[str, Any]) -> list[str]:
         ("protected", summary(facts["protections"] or {}) if facts["level"] else ""),
         ("integrity", facts["integrity"]),
         ("note", "; ".join(facts["notes"])),
+        *(("retained", _told_retained(file)) for file in facts["retained"]),
         ("commit", facts["commit"] or ""),
         ("parent", facts["parent"] if facts["trial"] else ""),
         ("lesson", facts["lesson"] or ""),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -11,7 +12,7 @@ from referee.server.cli import main
 from referee.server.commands.screen import cells
 
 from tests.finished import TAG, Finished
-from tests.projects import git
+from tests.projects import git, program
 
 Connect = Callable[..., AbstractAsyncContextManager[Any]]
 Audit = Callable[..., str]
@@ -108,9 +109,31 @@ def test_a_damaged_journal_is_told_as_far_as_it_goes_and_is_a_fault(
 
 def test_verify_prints_every_check_with_ok(audit: Audit) -> None:
     out = audit("--verify")
-    names = ["chain", "head", "steps", "verdicts", "budget", "commits", "refs", "branch", "rows"]
+    names = ["chain", "head", "steps", "verdicts", "budget", "commits", "refs", "branch", "rows", "inputs"]
     assert [line.split()[:2] for line in out.splitlines()[1:-1]] == [["ok", name] for name in names]
     assert "nothing found" in out
+
+
+def test_verify_hashes_every_input_again_and_names_the_one_that_differs(
+    make_project: Callable[..., Path], connect: Connect, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "labels.csv").write_text("1\n", encoding="utf-8")
+    project = make_project({"program.md": program(more=f"sandbox: {{inputs: ['{data}']}}")})
+
+    async def baseline() -> None:
+        async with connect(project, TAG) as agent:
+            await agent("run_eval", description="baseline")
+
+    anyio.run(baseline)
+    assert main(["audit", "--verify", "--repo", str(project)]) == 0
+    assert "files and folders of 2 inputs, every byte hashed again" in capsys.readouterr().out
+    (data / "labels.csv").write_text("2\n", encoding="utf-8")
+    assert main(["audit", "--verify", "--repo", str(project)]) == 1
+    out = capsys.readouterr().out
+    assert "FOUND      inputs" in out
+    assert f" - {data}" in out
 
 
 def test_verify_exits_1_and_prints_each_finding(done: Finished, audit: Audit) -> None:

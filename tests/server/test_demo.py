@@ -156,6 +156,7 @@ def test_a_machine_without_python3_on_the_path_gets_one_that_a_trial_can_start(
     monkeypatch.setenv("PATH", str(_only_git(tmp_path)))
     demo_folder.make(tmp_path / "demo", confined=True, keep=False)
     command = program.load(tmp_path / "demo" / "program.md").contract.evaluate.command
+    assert command is not None
     assert os.access(command[0], os.X_OK)
     assert command[1:] == ("evaluate.py",)
 

@@ -41,13 +41,13 @@ def test_every_fault_is_listed_one_a_line_with_its_key() -> None:
         "evaluate: {command: python train.py, timout: 5}\n"
         "metrics: {val_bpb: {goal: min}}\n"
         "sandbox: {network: 1}\n"
-        "holdout: {command: python score.py}\n"
+        "keep: {max_jump: 3}\n"
         "budget: {max_experiments: -3}"
     )
     assert sorted(faults(text)) == [
         "program.md: key 'budget.max_experiments': found '-3' (a number), expected a number of at least 1",
         "program.md: key 'evaluate.timout': unknown key. Did you mean 'timeout'?",
-        "program.md: key 'holdout': not supported yet",
+        "program.md: key 'keep.max_jump': not supported yet",
         "program.md: key 'metrics.val_bpb.goal': found 'min', expected one of: minimize, maximize",
         "program.md: key 'sandbox.network': found '1' (a number), expected true or false",
     ]
@@ -68,10 +68,8 @@ def test_a_missing_key_is_named_with_an_example_and_without_its_surroundings() -
 @pytest.mark.parametrize(
     ("section", "key"),
     [
-        *((f"evaluate: {{command: a, {key}: x}}", f"evaluate.{key}") for key in ("retain", "expose")),
         ("keep: {max_jump: null}", "keep.max_jump"),
         ("budget: {plateau: 5}", "budget.plateau"),
-        ("holdout: {command: x}", "holdout"),
     ],
 )
 def test_what_is_designed_and_not_built_is_refused_and_never_ignored(section: str, key: str) -> None:

@@ -1,0 +1,6 @@
+"""Chooses the order in which one machine does its jobs."""
+
+
+def schedule(jobs: list[dict[str, int]]) -> list[int]:
+    """Return the indices of the jobs in the order of work; a job has `hours` and `due`."""
+    return list(range(len(jobs)))

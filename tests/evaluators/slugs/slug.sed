@@ -1,0 +1,2 @@
+# Turns a title into a name for a file.
+s/ /-/g
