@@ -178,11 +178,14 @@ def test_a_secret_does_not_stay_in_the_log_of_the_phase_that_has_it(lab: Lab) ->
 
 @pytest.mark.promise("confined trial")
 def test_nothing_of_the_first_phase_lives_when_the_second_begins(lab: Lab) -> None:
-    daemon = (
-        f"{_WRITE}if os.fork() == 0:\n    os.setsid()\n    import time\n    time.sleep(30)\n    print('{lab.token}')\n"
-    )
-    judge = (
-        "import glob\nlines = [open(path).read().split(chr(0)) for path in glob.glob('/proc/[0-9]*/cmdline')]\n"
-        "print('score:', float(any('train.py' in line for line in lines)))"
-    )
-    assert dict(judged(lab, daemon, judge).metrics) == {"score": 0.0}
+    daemon = f"{_WRITE}if os.fork() == 0:\n    os.setsid()\n    import time\n    time.sleep(30)\n"
+    judge = """
+import glob
+def told(path):
+    try:
+        return open(path, 'rb').read()
+    except OSError:
+        return b''
+print('score:', float(any(b'MARK=' + b'TOKEN' in told(path) for path in glob.glob('/proc/[0-9]*/environ'))))
+""".replace("TOKEN", lab.token)
+    assert dict(lab.measure(replace(two_phases(lab, daemon, judge), env={"MARK": lab.token})).metrics) == {"score": 0.0}

@@ -54,6 +54,7 @@ PLACES: dict[str, Callable[[Python, Path], Path]] = {
 }
 
 
+@pytest.mark.promise("frozen judge")
 @pytest.mark.anyio
 @pytest.mark.parametrize("put_back", [False, True], ids=["", "time put back"])
 @pytest.mark.parametrize("what", PLACES)
@@ -78,6 +79,7 @@ async def test_one_byte_changed_between_two_runs_is_named_and_refused_until_it_i
     assert answer["metrics"] == {"loss": 1.0}
 
 
+@pytest.mark.promise("frozen judge")
 @pytest.mark.anyio
 async def test_one_byte_of_the_snapshot_with_its_time_put_back_is_named_and_measures_nothing(
     connect: Any, measured: Path, home_of: Any
@@ -90,6 +92,7 @@ async def test_one_byte_of_the_snapshot_with_its_time_put_back_is_named_and_meas
     assert "judge.py was changed in the snapshot; it was rebuilt from git" in interference(measured)
 
 
+@pytest.mark.promise("frozen judge")
 @pytest.mark.anyio
 async def test_one_byte_changed_while_no_server_runs_is_named_and_refused(
     connect: Any, measured: Path, shared: Python
@@ -106,6 +109,7 @@ async def test_one_byte_changed_while_no_server_runs_is_named_and_refused(
     assert all(f"{shared.bytecode} is not what it was when the session opened" in text for text in said)
 
 
+@pytest.mark.promise("frozen judge")
 @pytest.mark.anyio
 async def test_an_input_that_is_changed_while_a_trial_runs_makes_it_a_crash_and_refuses_the_next(
     connect: Any, make_project: Make, data: Path
