@@ -58,7 +58,7 @@ class Gauge:
         written: Folders in which it writes; what lies there now does not count.
         memory_mounts: Memory file systems of its own.
         group: Its control group, if it has one.
-        owner: Its private user, if it has one.
+        owners: Its private users, if it has any.
         helpers: How many processes of the sandbox itself are among the descendants.
 
     Attributes:
@@ -73,14 +73,14 @@ class Gauge:
         memory_mounts: tuple[str, ...],
         group: Group | None = None,
         *,
-        owner: int | None = None,
+        owners: tuple[int, ...] = (),
         helpers: int = 0,
     ) -> None:
         self._limits = limits
         self._group = group
         self._helpers = helpers
         self._memory = machine.allowed(limits.memory)
-        sight = Sight(owner)
+        sight = Sight(*owners)
         self._scales = memory.Scales(self._memory, memory_mounts, sight)
         self._written = Written(written, Count(limits.disk_bytes, limits.files))
         shelf = Shelf((os.stat(mount).st_dev for mount in memory_mounts), sight)

@@ -117,7 +117,8 @@ def _built(spec: TrialSpec, backend: backends.Backend, folders: tuple[Folder, ..
     helpers = sum(_BUBBLEWRAPS for each in worlds if each.shells)
     written = tuple(path for each in worlds for path in each.written)
     memory = tuple(path for each in worlds for path in each.memory_mounts)
-    gauge = Gauge(spec.limits, written, memory, group, owner=folder.owner, helpers=helpers)
+    owners = tuple(each.owner for each in folders if each.owner is not None)
+    gauge = Gauge(spec.limits, written, memory, group, owners=owners, helpers=helpers)
     return Ready(spec, world, running, gauge, inner)
 
 

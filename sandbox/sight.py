@@ -6,21 +6,21 @@ holds only to its own user. Edge: a process that hid itself (PR_SET_DUMPABLE) is
 
 import os
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 _Seen = TypeVar("_Seen")
 
 
 class Sight:
-    """Looks as ourselves, and where that is refused as the trial's own user.
+    """Looks as ourselves, and where that is refused as the trial's own users.
 
     Args:
-        owner: The trial's private user, if root gave it one.
+        owners: The trial's private users, if root gave it some.
     """
 
-    def __init__(self, owner: int | None = None) -> None:
-        self._owner = owner
+    def __init__(self, *owners: int) -> None:
+        self._owners = owners
 
     def __call__(self, look: Callable[[], _Seen]) -> _Seen:
         """Return what `look` returns.
@@ -32,10 +32,10 @@ class Sight:
         try:
             return look()
         except PermissionError:
-            if self._owner is None:
-                raise
-        with _as_user(self._owner):
-            return look()
+            for owner in self._owners:
+                with suppress(PermissionError), _as_user(owner):
+                    return look()
+            raise
 
 
 @contextmanager

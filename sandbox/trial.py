@@ -74,7 +74,7 @@ def _carry_out(setting: TrialSpec, backend: backends.Backend, sock: socket.socke
         folder, group = stack.enter_context(_ground(setting, backend, 0))
         folders: tuple[scratch.Folder, ...] = (folder,)
         if setting.jail is not None:
-            jailed, _ = stack.enter_context(_ground(setting, backend, 0, grouped=False))
+            jailed, _ = stack.enter_context(_ground(setting, backend, 1, grouped=False))
             folders = (folder, jailed)
         ready = prepare(setting, backend, folders, group, sock, parent)
         measured = _phase(ready, backend, folder, lifelines)
