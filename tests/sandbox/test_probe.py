@@ -85,6 +85,8 @@ bubblewrap._NAMESPACES = tuple(word for word in bubblewrap._NAMESPACES if word !
 _SHARED_MEMORY_OF_THE_MACHINE = """
 from referee.sandbox import overlay
 overlay.shared_memory = lambda *_: "/dev/shm"
+from referee.sandbox import shared_memory
+shared_memory.remove = lambda _: None
 """
 
 
