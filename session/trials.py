@@ -278,6 +278,7 @@ def _record_measured(session: Session, trial: Trial, measured: Mapping[str, Any]
             "verdict": verdict,
             "reason": judged.reason,
             "may_keep": judged.may_keep,
+            "integrity": session.state.opened.integrity,
         },
     )
 
