@@ -1,84 +1,58 @@
-"""What `referee init` proposes where nobody said: from a survey, and an empty text where there is no good guess."""
+"""What `referee init` proposes for metrics where nobody said: from a survey, and an empty text without a good guess."""
 
 import re
 from collections.abc import Iterable, Sequence
 
-from .printed_names import printed_names
+from .guessed_files import leaves_reward, mentions, text_of
+from .printed_names import dumped_names, printed_names, shell_names
 from .survey import Survey
 
-_EVALUATORS = ("evaluate.py", "evaluator.py", "eval.py", "score.py", "benchmark.py", "bench.py")
-_TEXTS = (
-    ".c",
-    ".cfg",
-    ".cpp",
-    ".go",
-    ".ini",
-    ".js",
-    ".json",
-    ".md",
-    ".py",
-    ".rs",
-    ".sql",
-    ".toml",
-    ".txt",
-    ".yaml",
-    ".yml",
-)
-_ASIDE = re.compile(
-    r"(README|LICENSE|CHANGELOG|CLAUDE|AGENTS|CONTRIBUTING|program)\b|test_|requirements|pyproject|package"
-    r"|(conftest|setup|prepare|noxfile|__init__)\.py",
-    re.IGNORECASE,
-)
 _LOWER = frozenset({
     "bpb", "bpc", "cer", "cost", "err", "error", "errors", "fid", "loss", "mae", "mse", "nll", "perplexity", "ppl",
     "regret", "rmse", "wer",
 })  # fmt: skip
-_LOWER_AMOUNTS = frozenset({"latency", "ms", "runtime", "seconds", "secs", "time"})
-_HIGHER = frozenset({
-    "acc", "accuracy", "auc", "bleu", "f1", "fitness", "ndcg", "precision", "r2", "recall", "return", "reward", "score",
-    "speedup", "throughput",
+_LOWER_AMOUNTS = frozenset({
+    "bytes", "comparisons", "evaluations", "latency", "memory", "ms", "operations", "runtime", "seconds", "secs",
+    "steps", "time", "violations",
 })  # fmt: skip
+_HIGHER = frozenset({
+    "acc", "accuracy", "auc", "bleu", "correct", "f1", "fitness", "ndcg", "passed", "precision", "r2", "recall",
+    "return", "reward", "right", "score", "solved", "speedup", "throughput",
+})  # fmt: skip
+_OVERALL = ("combined_score", "reward")
 _USES_GPUS = frozenset({"cupy", "jax", "lightning", "tensorflow", "torch", "triton"})
 _JUDGED_ON = ("val", "valid", "validation", "test", "eval", "heldout")
 
 
-def target(found: Survey) -> str:
-    """The file to improve: `train.py`; else the only one beside an evaluator; else the only one that reports."""
-    if "train.py" in found.tracked:
-        return "train.py"
-    near = [name for name in found.tracked if "/" not in name and name.endswith(_TEXTS) and not _ASIDE.match(name)]
-    judged = [name for name in near if name not in _EVALUATORS]
-    if len(judged) == len(near):  # nothing evaluates, so a script that reports its own number is looked for
-        judged = [name for name in near if printed_names(found.sources.get(name, ""))]
-    return judged[0] if len(judged) == 1 else ""
-
-
-def command(found: Survey, target: str) -> str:
-    """How it is measured: by the evaluator if there is one, else by running the target itself."""
-    script = next((name for name in _EVALUATORS if name in found.tracked and name != target), target)
-    if target == "train.py" and target in found.sources and printed_names(found.sources[target]):
-        script = target
-    if not re.fullmatch(r"[A-Za-z0-9_./-]+\.py", script):
-        return ""
-    if found.environment:
-        return f"{found.environment}/bin/python {script}"
-    return f"uv run {script}" if found.uv else f"python3 {script}"
-
-
 def metrics(found: Survey, target: str, words: Sequence[str]) -> list[str]:
-    """Names of metrics, the most likely first: those that the command's own script prints, else those of any source."""
-    named = [name for name in (*words, target) if name in found.sources]
-    for sources in ([found.sources[name] for name in named], found.sources.values()):
-        if names := list(dict.fromkeys(name for source in sources for name in printed_names(source))):
-            return sorted(names, key=_rank)
-    return []
+    """Names of metrics, the most likely first: those that the command's scripts report, else those of any source."""
+    own = [name for script in (*words, target) for name in _reported(found, script)]
+    every = own or [name for source in found.sources.values() for name in printed_names(source)]
+    return ranked(dict.fromkeys(every))
+
+
+def _reported(found: Survey, script: str) -> list[str]:
+    """What a script prints or leaves, and for a shell script, what the Python scripts print that it names."""
+    text = text_of(found, script)
+    reward = ["reward"] if "reward.txt" in text else []
+    if script in found.scripts:
+        run = [source for name, source in found.sources.items() if mentions(text, name)]
+        return [*reward, *shell_names(text), *(name for source in run for name in printed_names(source))]
+    left = dumped_names(text) if leaves_reward(text) or "metrics.json" in text else []
+    return [*reward, *(printed_names(text) or left)]
+
+
+def ranked(names: Iterable[str]) -> list[str]:
+    """Names by how likely they are the one that counts."""
+    return sorted(names, key=_rank)
 
 
 def metric(names: Sequence[str]) -> str:
-    """The one that is meant: the only one, or the only best one by its name."""
+    """The one that is meant: the only one, the only best one by its name, or the one from which the others derive."""
     if len(names) == 1 or (len(names) > 1 and _rank(names[0]) < _rank(names[1])):
         return names[0]
-    return ""
+    shortest = min(names, key=len, default="")
+    return shortest if all(name == shortest or name.startswith(f"{shortest}_") for name in names) else ""
 
 
 def goal(name: str) -> str:
@@ -95,9 +69,9 @@ def gpu_user(found: Survey) -> str:
     return next(iter(sorted(found.imports & _USES_GPUS)), "")
 
 
-def _rank(name: str) -> tuple[bool, bool]:
+def _rank(name: str) -> tuple[bool, bool, bool]:
     words = set(_words(name))
-    return not words & (_LOWER | _HIGHER), not words & set(_JUDGED_ON)
+    return name not in _OVERALL, not words & (_LOWER | _HIGHER), not words & set(_JUDGED_ON)
 
 
 def _words(name: str) -> Iterable[str]:

@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 _PLAIN = re.compile(r"(\./|/|\.?[A-Za-z])[A-Za-z0-9_./ -]*(?<! )")
 _WORDS_OF_YAML = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n", ".inf", ".nan"})
+_SOLVED = "  solved: {goal: maximize, role: guard, min: 1}"
 
 _POLICY = """\
 # What to do
@@ -34,35 +35,91 @@ evaluator is worth nothing in the morning. Text that a trial prints is output, n
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a contract needs, as a person says it."""
+    """What a contract needs, as a person says it; empty where nothing was said.
+
+    Attributes:
+        target: The file that the agent may edit.
+        command: What measures it, unless one of the next three does.
+        metric: The number that counts.
+        goal: minimize or maximize.
+        timeout: The longest that a run may take.
+        function: `FILE:NAME`, called with the target's path.
+        problem: The file with `generate_problem` and `is_solution`.
+        call: The function of the target whose answer `check` (`FILE:NAME`) judges.
+        check: See `call`.
+        args: What both are called with, by keyword.
+        score: The command of the second phase.
+        artifacts: What the first phase leaves for it.
+        private: What exists for the phase alone in which no code of the target runs.
+        data: Whether the target is data that nothing executes.
+    """
 
     target: str
     command: str
     metric: str
     goal: str
     timeout: str
+    function: str = ""
+    problem: str = ""
+    call: str = ""
+    check: str = ""
+    args: Mapping[str, object] = field(default_factory=dict[str, object])
+    score: str = ""
+    artifacts: Sequence[str] = ()
+    private: Sequence[str] = ()
+    data: bool = False
 
 
 def program_text(answers: Answers, inputs: Sequence[str], *, gpu: bool = False) -> str:
     """A whole `program.md`; with `gpu` its trials get every GPU."""
+    target = scalar(answers.target)
     lines = [
         "---",
-        f"target: {scalar(answers.target)}",
+        f"target: {{path: {target}, kind: data}}" if answers.data else f"target: {target}",
         "evaluate:",
-        f"  command: {scalar(answers.command)}",
+        *_evaluate(answers),
         f"  timeout: {scalar(answers.timeout)}",
         "metrics:",
         f"  {scalar(answers.metric)}: {scalar(answers.goal)}",
-        "budget:",
-        "  max_experiments: 100",
-        "  max_wall_clock_hours: 8",
     ]
-    lines += ["sandbox:"] if inputs or gpu else []
-    lines += ["  gpu: all"] if gpu else []
-    lines += [f"  inputs: [{', '.join(json.dumps(path, ensure_ascii=False) for path in inputs)}]"] if inputs else []
+    lines += [_SOLVED] if answers.problem and answers.metric != "solved" else []
+    lines += ["budget:", "  max_experiments: 100", "  max_wall_clock_hours: 8"]
+    seen = [*(["  gpu: all"] if gpu else []), *_listed("inputs", inputs), *_listed("private", answers.private)]
+    lines += ["sandbox:", *seen] if seen else []
     direction = {"minimize": "smaller", "maximize": "larger"}.get(answers.goal, "better")
     policy = _POLICY.format(target=answers.target, metric=answers.metric, direction=direction)
     return "\n".join([*lines, "---", policy])
+
+
+def _evaluate(answers: Answers) -> Iterator[str]:
+    """The lines of the evaluator: one form, and a second phase where there is one."""
+    for key, value in (("command", answers.command), ("function", answers.function), ("problem", answers.problem)):
+        if value:
+            yield f"  {key}: {_block(value)}"
+    if answers.call:
+        yield "  call:"
+        yield f"    function: {_block(answers.call)}"
+        if answers.args:
+            args = ", ".join(f"{scalar(name)}: {_json(value)}" for name, value in answers.args.items())
+            yield f"    args: {{{args}}}"
+        yield f"    check: {_block(answers.check)}"
+    if answers.score:
+        yield f"  score: {_block(answers.score)}"
+    yield from _listed("artifacts", answers.artifacts)
+
+
+def _listed(key: str, values: Sequence[str]) -> list[str]:
+    return [f"  {key}: [{', '.join(map(_json, values))}]"] if values else []
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _block(text: str) -> str:
+    """A text on a line of its own, where places such as `{target}` and `file.py:name` need no quotes."""
+    plain = re.sub(r"(?<= )\{(target|results)\}", r"\1", text).replace(".py:", ".py.")
+    return text if scalar(plain) == plain else scalar(text)
 
 
 def scalar(text: str) -> str:

@@ -5,7 +5,6 @@ Guarantee: sources are read as plain files through no link, a bounded number of 
 
 import ast
 import os
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,13 @@ from ..session.command import ENVIRONMENTS
 from ..session.errors import RefusedError, RepositoryError
 from ..session.files import read_regular
 from ..session.project import Project
+from .python_source import parsed
 
 _MAX_SOURCES = 200
 _MAX_FILES = 5000
+_SHELL = (".sh", ".bash")
+_OTHERS = (*_SHELL, ".c", ".cc", ".cpp", ".cu", ".go", ".java", ".jl", ".js", ".md", ".r", ".rs", ".ts", ".txt")
+_MARK = "EVOLVE-BLOCK-START"
 _LIBRARY_CACHES = {
     "datasets": "huggingface",
     "huggingface_hub": "huggingface",
@@ -34,6 +37,8 @@ class Survey:
         committed: Whether there is a commit.
         tracked: Files of the last commit, relative to the project; all files there are before the first commit.
         sources: The Python sources among them, by path.
+        scripts: The shell scripts among them, by path.
+        marked: Those whose text says with `EVOLVE-BLOCK` that a part of it is to be improved.
         environment: `.venv` or `venv` where that is a virtual environment, else empty.
         uv: Whether uv manages the project.
         imports: Top-level modules that the sources import.
@@ -44,6 +49,8 @@ class Survey:
     committed: bool
     tracked: tuple[str, ...]
     sources: dict[str, str]
+    scripts: dict[str, str]
+    marked: tuple[str, ...]
     environment: str
     uv: bool
     imports: frozenset[str]
@@ -54,13 +61,16 @@ def survey(project: Project) -> Survey:
     """Look at a project."""
     folder = project.checkout.project
     committed, tracked = _files(project)
-    sources = {name: text for name in _python(tracked) if (text := _read(folder, name)) is not None}
+    texts = {name: text for name in _near(tracked) if (text := _read(folder, name)) is not None}
+    sources = {name: text for name, text in texts.items() if name.endswith(".py")}
     imports, literals = _mentions(sources.values())
     return Survey(
         folder=folder,
         committed=committed,
         tracked=tracked,
         sources=sources,
+        scripts={name: text for name, text in texts.items() if name.endswith(_SHELL)},
+        marked=tuple(name for name, text in texts.items() if _MARK in text),
         environment=next((name for name in ENVIRONMENTS if (folder / name / "pyvenv.cfg").is_file()), ""),
         uv=(folder / "uv.lock").is_file(),
         imports=imports,
@@ -89,9 +99,11 @@ def _walk(folder: Path) -> list[str]:
     return found[:_MAX_FILES]
 
 
-def _python(names: tuple[str, ...]) -> list[str]:
+def _near(names: tuple[str, ...]) -> list[str]:
+    """The sources that are read: the nearest first, and as many of other kinds as of Python."""
     near_first = sorted(names, key=lambda name: (name.count("/"), name))
-    return [name for name in near_first if name.endswith(".py")][:_MAX_SOURCES]
+    python = [name for name in near_first if name.endswith(".py")]
+    return python[:_MAX_SOURCES] + [name for name in near_first if name.endswith(_OTHERS)][:_MAX_SOURCES]
 
 
 def _read(folder: Path, name: str) -> str | None:
@@ -105,7 +117,7 @@ def _mentions(sources: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
     """Modules that are imported, and the parts of paths that stand in string literals."""
     imports: set[str] = set()
     literals: set[str] = set()
-    for node in (node for source in sources for node in _nodes(source)):
+    for node in (node for source in sources for node in ast.walk(parsed(source))):
         match node:
             case ast.Import(names=names):
                 imports.update(alias.name.partition(".")[0] for alias in names)
@@ -116,16 +128,6 @@ def _mentions(sources: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
             case _:
                 pass
     return frozenset(imports), frozenset(literals)
-
-
-def _nodes(source: str) -> Iterator[ast.AST]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    yield from ast.walk(tree)
 
 
 def _caches(imports: frozenset[str], literals: frozenset[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from referee.server.commands.check import gather
 from referee.server.commands.init import init
 from referee.server.program_text import Answers
+from referee.session.contract import Contract
 from referee.session.errors import ProgramError
 from referee.session.program import load
 
@@ -44,15 +46,10 @@ ADAPTERS = {
     "shifts": "G",  # reward.txt; a target that is data
 }
 TIMED = {"seconds"}
-NEEDED = {  # what `init` cannot tell today of those that a command runs
-    "knapsack": "command metric",
-    "codec": "command metric",
-    "routes": "target command",
-    "slugs": "target command metric goal",
-    "bigram": "",
-    "sorting": "command metric goal",
-    "ledger": "target command metric",
-    "shifts": "target command metric",
+NEEDED = {  # what only a person knows; of all others `init` tells everything by itself
+    "buckets": "metric goal",  # two numbers whose names do not say which counts
+    "ruler": "args",  # how many marks is said nowhere
+    "signs": "args metric goal",
 }
 Connect = Callable[..., AbstractAsyncContextManager[Any]]
 
@@ -140,23 +137,36 @@ async def test_a_better_target_is_kept_with_its_number_by_hand_and_nothing_else_
     assert git(project, "diff", "--name-only", "HEAD", "referee/night") == by_hand.target(project)
 
 
-@pytest.mark.parametrize("project", NEEDED, indirect=True)
 def test_init_writes_the_contract_from_what_it_cannot_tell(project: Path) -> None:
-    skip_unless_supported(project)
     wanted = load(project / "program.md").contract
-    command = by_hand.front_matter(project)["evaluate"]["command"]
-    known = {
-        "target": wanted.target.path,
-        "command": command,
+    call = wanted.evaluate.call
+    known: dict[str, Any] = {
         "metric": wanted.primary,
         "goal": wanted.metrics[wanted.primary].goal,
+        "args": call.args if call else {},
     }
+    flags = {name: value for name, value in known.items() if name in NEEDED.get(project.name, "")}
     (project / "program.md").unlink()
-    flags = {name: value if name in NEEDED[project.name] else "" for name, value in known.items()}
-    assert init(project, Answers(**flags, timeout=""), ask=None, only_print=False) == 0
+    assert init(project, replace(Answers("", "", "", "", ""), **flags), ask=None, only_print=False) == 0
     found = load(project / "program.md").contract
-    assert (found.target.path, found.evaluate.command) == (wanted.target.path, wanted.evaluate.command)
+    assert found.target == wanted.target
+    assert measured_by(found) == measured_by(wanted)
     assert (found.primary, found.metrics[found.primary].goal) == (known["metric"], known["goal"])
+    assert found.guards.keys() >= ({"solved"} if wanted.evaluate.problem else set())
+
+
+def measured_by(contract: Contract) -> dict[str, Any]:
+    """The form of the evaluator, without its time limit, and with the target's path in the place for it."""
+    form = contract.evaluate.model_copy(update={"timeout": 1.0}).model_dump()
+    filled = [word.replace("{target}", contract.target.path) for word in form["command"] or ()]
+    return form | {"command": filled}
+
+
+@pytest.mark.parametrize("project", NEEDED, indirect=True)
+def test_init_asks_for_what_only_a_person_knows(project: Path) -> None:
+    (project / "program.md").unlink()
+    with pytest.raises(ProgramError, match=r"--(metric NAME|arg \w+=VALUE)"):
+        init(project, Answers("", "", "", "", ""), ask=None, only_print=False)
 
 
 def snippets() -> dict[str, str]:

@@ -5,25 +5,27 @@ never overwritten; what is written was read back as valid before.
 """
 
 import argparse
-import difflib
 import os
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from ...sandbox import gpu
 from ...session import program
-from ...session.errors import ProgramError, RepositoryError
+from ...session.contract import Evaluate
+from ...session.errors import ProgramError
 from ...session.places import PROGRAM
 from ...session.project import Project
 from .. import guesses
+from ..asking import TIMEOUT, Ask, answered, argument
 from ..program_text import Answers, program_text
 from ..survey import Survey, survey
 from .common import add_repo
 
-Ask = Callable[[str, str], str]
-_TIMEOUT = "10m"
+_FLAGS = (
+    "target", "command", "metric", "goal", "timeout",
+    "function", "problem", "call", "check", "score", "private", "data",
+)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,18 +33,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_repo(parser)
     parser.add_argument("--target", metavar="FILE", default="", help="the one file that the agent may edit")
     parser.add_argument("--command", metavar="WORDS", default="", help='what measures it, such as "python3 train.py"')
-    parser.add_argument("--metric", metavar="NAME", default="", help="the number that the command prints")
+    _add_forms(parser)
+    parser.add_argument("--metric", metavar="NAME", default="", help="the number that the evaluator reports")
     parser.add_argument("--goal", choices=("minimize", "maximize"), default="", help="which direction is better")
     parser.add_argument(
-        "--timeout", metavar="TIME", default="", help=f"the longest a run may take (default: {_TIMEOUT})"
+        "--timeout", metavar="TIME", default="", help=f"the longest a run may take (default: {TIMEOUT})"
     )
     parser.add_argument("--yes", action="store_true", help="take the guesses without asking")
     parser.add_argument("--print", action="store_true", help="print the file instead of writing it")
 
 
+def _add_forms(parser: argparse.ArgumentParser) -> None:
+    """Evaluators that are no command, a second phase, and a target that nothing executes."""
+    parser.add_argument("--function", metavar="FILE:NAME", default="", help="a function of the target's path")
+    parser.add_argument("--problem", metavar="FILE", default="", help="a file with generate_problem and is_solution")
+    parser.add_argument("--call", metavar="NAME", default="", help="the target's function whose answer is checked")
+    parser.add_argument("--check", metavar="FILE:NAME", default="", help="with --call: the function that judges it")
+    parser.add_argument(
+        "--arg", metavar="NAME=VALUE", action="append", default=[], help="with a call: what it is called with"
+    )
+    parser.add_argument(
+        "--score", metavar="WORDS", default="", help="a second command, which judges what the first left"
+    )
+    parser.add_argument(
+        "--artifact",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="with --score: what is left for it, such as out/",
+    )
+    parser.add_argument(
+        "--private", metavar="PATH", action="append", default=[], help="what the target's code must not see"
+    )
+    parser.add_argument("--data", action="store_true", help="the target is read by the evaluator and never executed")
+
+
 def run(given: argparse.Namespace) -> int:
     """Write it."""
-    flags = Answers(given.target, given.command, given.metric, given.goal, given.timeout)
+    flags = Answers(
+        **{name: getattr(given, name) for name in _FLAGS},
+        args={name: value for text in given.arg for name, value in argument(text).items()},
+        artifacts=given.artifact,
+    )
     asking = not given.yes and sys.stdin.isatty() and sys.stdout.isatty()
     return init(given.repo, flags, ask=_ask if asking else None, only_print=given.print)
 
@@ -68,7 +100,7 @@ def init(folder: Path, flags: Answers, *, ask: Ask | None, only_print: bool) -> 
         answers = answered(found, flags, ask)
         with_gpu = bool(guesses.gpu_user(found)) and not gpu.missing(None)
         text = program_text(answers, found.caches, gpu=with_gpu)
-        command = program.parse(text).contract.evaluate.command or ()
+        evaluate = program.parse(text).contract.evaluate
     finally:
         project.git.close()
     if only_print:
@@ -76,61 +108,29 @@ def init(folder: Path, flags: Answers, *, ask: Ask | None, only_print: bool) -> 
         return 0
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
-    _report(found, answers, command)
+    _report(found, answers, evaluate)
     return 0
 
 
-def answered(found: Survey, flags: Answers, ask: Ask | None) -> Answers:
-    """Every answer: given, asked for, or guessed.
-
-    Raises:
-        ProgramError: If one is not known; the text names its flag.
-    """
-    target = flags.target or _settled("target", guesses.target(found), ask)
-    _refuse_missing(found, target)
-    command = flags.command or _settled("command", guesses.command(found, target), ask)
-    names = guesses.metrics(found, target, command.split())
-    metric = flags.metric or _settled("metric", guesses.metric(names), ask, names)
-    goal = flags.goal or _settled("goal", guesses.goal(metric), ask)
-    timeout = flags.timeout or (ask("timeout", _TIMEOUT) if ask else "") or _TIMEOUT
-    return Answers(target, command, metric, goal, timeout)
-
-
-_WANTED = {
-    "target": "which file may the agent edit? --target FILE",
-    "command": 'what measures it? --command "python3 evaluate.py"',
-    "metric": "which number counts? --metric NAME, as in a line 'NAME: 0.5' of the command's output",
-    "goal": "is smaller or larger better? --goal minimize or --goal maximize",
-}
-
-
-def _settled(name: str, guess: str, ask: Ask | None, seen: list[str] | None = None) -> str:
-    answer = ask(name, guess).strip() if ask else guess
-    if not answer and not guess:
-        printed = f" The sources print: {', '.join(seen[:12])}." if seen else ""
-        raise ProgramError(f"init: cannot tell the {name} from the project: {_WANTED[name]}.{printed}")
-    return answer or guess
-
-
-def _refuse_missing(found: Survey, target: str) -> None:
-    if target in found.tracked or (found.folder / target).is_file():
-        return
-    near = difflib.get_close_matches(target, found.tracked, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else "Name a file relative to the project."
-    raise RepositoryError(f"init: --target: no file {target!r} in {found.folder}. {hint}")
-
-
-def _report(found: Survey, answers: Answers, command: tuple[str, ...]) -> None:
+def _report(found: Survey, answers: Answers, evaluate: Evaluate) -> None:
+    command = evaluate.command or ()
+    target = f"{answers.target} (data)" if answers.data else answers.target
     lines = [
-        f"wrote {PROGRAM}: {answers.target} -> {answers.metric} ({answers.goal}), measured by: {answers.command}",
+        f"wrote {PROGRAM}: {target} -> {answers.metric} ({answers.goal}), measured by: {_words(answers, evaluate)}",
         *(f"input {path}: read-only for trials" for path in found.caches),
     ]
     if command[:2] == ("uv", "run") and not found.environment:
         lines.append("first  uv sync   (a trial uses .venv and installs nothing)")
     lines += _gpu(found)
-    lines += _missing_commit(found, answers.target, command)
+    lines += _missing_commit(found, answers.target, evaluate)
     lines.append(f"next   referee check{_repo(found.folder)}")
     print("\n".join(lines))  # noqa: T201 - the command line speaks here
+
+
+def _words(answers: Answers, evaluate: Evaluate) -> str:
+    """The evaluator in one line, with what a call gets."""
+    args = ", ".join(f"{name}={value!r}" for name, value in answers.args.items())
+    return (answers.command or evaluate.words) + (f" with {args}" if args else "")
 
 
 def _gpu(found: Survey) -> list[str]:
@@ -143,13 +143,13 @@ def _gpu(found: Survey) -> list[str]:
     return [f"gpu    none, although {library} is imported: {reason}"] if gpu.present() else []
 
 
-def _missing_commit(found: Survey, target: str, command: tuple[str, ...]) -> list[str]:
+def _missing_commit(found: Survey, target: str, evaluate: Evaluate) -> list[str]:
     """The git command that is still needed, because only what is committed is measured."""
     git = f"git -C {shlex.quote(str(found.folder))}" if _repo(found.folder) else "git"
     message = "-m 'Before the research'"
     if not found.committed:
         return [f"first  {git} add -A && {git} commit {message}   (there is no commit yet; Referee measures commits)"]
-    needed = (target, *command[1:])
+    needed = (target, evaluate.file or "", *(evaluate.command or ())[1:], *(evaluate.score or ())[1:])
     missing = [name for name in needed if name not in found.tracked and (found.folder / name).is_file()]
     if not missing:
         return []
