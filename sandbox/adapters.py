@@ -44,7 +44,7 @@ def problem(python: str, file: str, target: str, n: int | None = None) -> tuple[
     """Return the command for `evaluate.problem`.
 
     It reports `seconds`, the median of one `solve(problem)` as seen from the evaluator's side, and `solved`, the share
-    of valid solutions (1 where all are). Five problems of each size are made, with seeds from `REFEREE_SEED`.
+    of valid solutions (1 where all are). Five problems of each size are made, with seeds that nobody knows before.
 
     Args:
         python: Interpreter, 3.8 or newer.

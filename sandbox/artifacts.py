@@ -6,6 +6,7 @@ import, nothing frozen and not the target; bounded in number and bytes; not exec
 """
 
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -14,15 +15,24 @@ from pathlib import Path, PurePosixPath
 
 from . import draft, figures
 from .errors import SandboxError
+from .numerals import shown
 from .spec import Score
 
-# What an interpreter or loader executes when a program merely names the module, or finds it lying there.
-_CODE = frozenset({".py", ".pyc", ".pyd", ".pyi", ".pyw", ".so", ".pth", ".egg", ".whl", ".dll", ".dylib"})
+# What an interpreter, loader or tool executes when a program merely names it, or finds it lying there.
+_CODE = re.compile(
+    r"(?i).*\.(py[wicdxoz]?|pth|egg|whl|so(\.\d+)*|dll|dylib|exe|jar|class|wasm|node|[mc]?js|jsx|tsx?|pm|pl|rb|php|lua"
+    r"|r|jl|tcl|awk|sed|(ba|z|fi|c|k)?sh|bat|ps1|mk|cmake|gradle|nix)"
+    r"|(gnu)?makefile|justfile|rakefile|snakefile|dockerfile|conftest.*|package\.json|pyproject\.toml|setup\.cfg|tox\.ini"
+    r"|pytest\.ini|mypy\.ini|\..*rc|\.[a-z_]*profile|pyvenv\.cfg|cargo\.toml"
+)
+_PROGRAMS = (b"#!", b"\x7fELF", b"MZ")
 _LOADS_CODE = frozenset({".pkl", ".pickle", ".joblib", ".dill", ".pt", ".ckpt", ".keras", ".h5"})
 _PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _NUMPY, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
 _HEAD = 4096
 _DEEPEST = 50
+_LONGEST = 400
+_MOST_NOTES = 3
 
 
 class ArtifactError(SandboxError):
@@ -62,6 +72,8 @@ def collect(left: str, frozen: tuple[str, ...], target: str, score: Score, into:
             _charge(bill, path, os.lstat(Path(left, path)), score)
             if _may_execute(Path(left, path)):
                 notes.append(f"artifact {path} is of a kind that can execute code when it is loaded")
+            if len(notes) > _MOST_NOTES:
+                notes[_MOST_NOTES:] = ["more artifacts are of such a kind"]
             _move(Path(left, path), into, path)
         if not found:
             raise ArtifactError(f"the run left nothing at {declared}, which evaluate.artifacts names")
@@ -82,6 +94,8 @@ def _files(left: str, declared: str) -> Iterator[str]:
 
 
 def _below(left: str, path: str, deeper: int) -> Iterator[str]:
+    if not path.isprintable() or len(path) > _LONGEST:
+        raise ArtifactError(f"the artifact {shown(path)} has a name that is too long or no plain text")
     place = Path(left, path)
     status = place.lstat()
     if stat.S_ISDIR(status.st_mode):
@@ -93,9 +107,15 @@ def _below(left: str, path: str, deeper: int) -> Iterator[str]:
         return
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         raise ArtifactError(f"artifact {path} is {_kind(status)}; only plain files pass to the score phase")
-    if _CODE & {suffix.lower() for suffix in PurePosixPath(path).suffixes[-1:]}:
+    if _CODE.fullmatch(PurePosixPath(path).name) or _head(place).startswith(_PROGRAMS):
         raise ArtifactError(f"artifact {path} is code; only data pass to the score phase")
     yield path
+
+
+def _head(place: Path) -> bytes:
+    place.chmod(0o600)
+    with place.open("rb") as file:
+        return file.read(_HEAD)
 
 
 def _kind(status: os.stat_result) -> str:
@@ -115,10 +135,8 @@ def _charge(bill: _Bill, path: str, status: os.stat_result, score: Score) -> Non
 
 def _may_execute(path: Path) -> bool:
     """Whether loading such a file the usual way can execute code that it holds: pickles, whatever they are called."""
-    path.chmod(0o600)
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    objects = head.startswith(_NUMPY) and b"'|O'" in head
+    head = _head(path)
+    objects = head.startswith(_NUMPY) and b"O'" in head
     archive = head.startswith(_ZIP) and (b".pkl" in head or b"data.pkl" in head)
     return path.suffix.lower() in _LOADS_CODE or head[:2] in _PICKLE or objects or archive
 

@@ -8,7 +8,8 @@ a zero. Other numbers are returned where they are clean and left out where they 
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain
 
 from . import documents
@@ -16,6 +17,8 @@ from .documents import Claim
 from .numerals import NotANumberError, number, shown
 
 RESERVED = frozenset({"wall_seconds", "cpu_seconds", "peak_memory_gb"})
+LINES = "lines of standard output"
+_LINE_SOURCE = "line "
 _MOST_EXTRAS = 100
 _LONGEST_NAME = 100
 _ENOUGH = 2
@@ -29,29 +32,49 @@ class OutputError(ValueError):
     """The metrics cannot be read; the message is the reason of the crash, one sentence."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Every metric that was reported, by name, and by which channels those of the contract came."""
+
+    metrics: Mapping[str, float]
+    channels: tuple[str, ...]
+
+
 def read(
-    stdout: bytes, files: Mapping[str, bytes], names: Iterable[str], measured: Mapping[str, float]
-) -> dict[str, float]:
-    """Return every metric that was reported, by name.
+    stdout: bytes,
+    files: Mapping[str, bytes],
+    names: Iterable[str],
+    measured: Mapping[str, float],
+    channels: Collection[str] = (),
+) -> Reading:
+    """Return what was reported.
 
     Args:
         stdout: Standard output of a run that ended with exit code 0.
         files: Result files that it left, by name relative to its output folder.
         names: What the contract asks for.
         measured: What was measured from outside; it alone may answer for a reserved name.
+        channels: Where the contract's metrics are taken from, out of `LINES` and the names in `documents`; what else
+            looks like one is something that an evaluator repeats. Any by default.
 
     Raises:
         OutputError: a contract metric is missing, odd or contradicted, or a result file is unfit.
     """
     asked = tuple(names)
     ledger = _Ledger(frozenset(asked) - RESERVED)
+    used: set[str] = set()
     try:
         for claim in chain(_printed(stdout, ledger.asked), documents.claims(stdout, files)):
+            channel = LINES if claim.source.startswith(_LINE_SOURCE) else claim.source
+            if claim.name in ledger.asked:
+                if channels and channel not in channels:
+                    continue
+                used.add(channel)
             ledger.take(claim)
     except documents.DocumentError as error:
         raise OutputError(str(error)) from error
     contract = {name: measured[name] if name in RESERVED else ledger.agreed(name) for name in asked}
-    return ledger.extras | contract
+    return Reading(ledger.extras | contract, tuple(sorted(used)))
 
 
 def _printed(stdout: bytes, asked: frozenset[str]) -> Iterator[Claim]:
@@ -65,7 +88,7 @@ def _printed(stdout: bytes, asked: frozenset[str]) -> Iterator[Claim]:
         line = found_line[0].decode("utf-8", "surrogateescape").removesuffix("\r")
         match = next((found for pattern in patterns if (found := pattern.match(line))), None)
         if match:
-            yield Claim(match[1], match[2].strip(" \t"), f"line {index}")
+            yield Claim(match[1], match[2].strip(" \t"), f"{_LINE_SOURCE}{index}")
 
 
 class _Ledger:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from . import backends, cache_store, jail_world, process, results, watch
 from .errors import SandboxError
 from .log import Log
-from .numerals import shown
 from .output import OutputError
 from .ready import Ready
 from .scratch import Folder
 from .spec import Measurement
 
 _MOST_NOTES = 3
+_LONGEST_NOTE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,8 @@ def _refusals(ready: Ready, folder: Folder) -> tuple[str, ...]:
         found = results.read_back(folder.part("out"), jail_world.REFUSED) or b""
     except OutputError:
         return ()
-    return tuple(shown(line) for line in found.decode("utf-8", "replace").splitlines()[:_MOST_NOTES])
+    lines = found.decode("utf-8", "replace").splitlines()[:_MOST_NOTES]
+    return tuple("".join(char if char.isprintable() else "?" for char in line)[:_LONGEST_NOTE] for line in lines)
 
 
 def _run(ready: Ready, log: Log, lifelines: tuple[int, ...]) -> Run:

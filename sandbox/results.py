@@ -28,26 +28,46 @@ def judged(spec: TrialSpec, folder: Folder, run: Measurement, end: End, stdout: 
         return run
     try:
         files = {name: data for name in _FILES if (data := read_back(folder.part("out"), name)) is not None}
-        metrics = output.read(stdout, files, spec.metrics, _measured(run))
+        found = output.read(stdout, files, spec.metrics, _measured(run), spec.channels)
     except output.OutputError as error:
         return replace(run, outcome="crash", reason=str(error))
-    return replace(run, metrics=metrics)
+    return replace(run, metrics=found.metrics, channels=found.channels)
 
 
-def together(spec: TrialSpec, first: Measurement, second: Measurement) -> Measurement:
+def together(spec: TrialSpec, first: Measurement, second: Measurement, between: float) -> Measurement:
     """Return the measurement of a trial whose second phase judged what the first one left.
 
-    Time and memory as metrics are those of the first phase, in which the target ran.
+    Time and memory as metrics are those of the first phase, in which the target ran. `between` is the wall clock from
+    its end to the start of the second.
     """
     measured = {name: value for name, value in _measured(first).items() if name in spec.metrics}
     return replace(
         second,
         reason=f"score phase: {second.reason}" if second.reason else "",
         metrics={**second.metrics, **measured} if second.outcome == "ok" else {},
-        seconds=first.seconds + second.seconds,
+        seconds=first.seconds + between + second.seconds,
         cpu_seconds=first.cpu_seconds + second.cpu_seconds,
         peak_memory_bytes=max(first.peak_memory_bytes, second.peak_memory_bytes),
         output_bytes=first.output_bytes + second.output_bytes,
+    )
+
+
+def without(run: Measurement, secrets: tuple[str, ...]) -> Measurement:
+    """Return a measurement whose words, names of metrics included, hold no secret."""
+    if not secrets:
+        return run
+
+    def clean(text: str) -> str:
+        for secret in sorted(secrets, key=len, reverse=True):
+            for spelled in {secret, ascii(secret)[1:-1]}:
+                text = text.replace(spelled, "[secret]")
+        return text
+
+    return replace(
+        run,
+        reason=clean(run.reason),
+        notes=tuple(map(clean, run.notes)),
+        metrics={clean(name): value for name, value in run.metrics.items()},
     )
 
 

@@ -167,6 +167,7 @@ class TrialSpec:
         fill_caches: Whether it finds them empty, and what it leaves in them is stored if it ends well.
         private: Folder with frozen files that exist beside those of `snapshot`; empty for none.
         secrets: Values that must not stay in its log.
+        channels: Where metrics are taken from, see `output.read`; any where empty.
         score: The second phase; None where the trial reports by itself.
         jail: Where the target's code runs; None where the command runs or reads it itself.
         retain: What of the first phase outlasts the trial; None for nothing.
@@ -193,6 +194,7 @@ class TrialSpec:
     fill_caches: bool = False
     private: str = ""
     secrets: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
     score: Score | None = None
     jail: Jail | None = None
     retain: Retain | None = None
@@ -219,6 +221,7 @@ class Measurement:
         level: The level that this backend reached.
         protections: State of each protection of the machine that ran it, by name; empty where that is not known.
         notes: What a person should know about it, one sentence each.
+        channels: Where the contract's metrics were reported, see `output.read`.
     """
 
     outcome: Outcome
@@ -236,6 +239,7 @@ class Measurement:
     limit: str = ""
     protections: Mapping[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ two underscores, and modules, are not seen. An object that is no data is refused
 
 from __future__ import annotations
 
-import sys
-import types
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -70,12 +68,9 @@ def _special(name: str) -> bool:
 
 
 def _require_free(namespace: dict[str, Any], names: list[str]) -> None:
-    """Refuse to replace what the evaluator has: all of a module of its own, code in any other namespace."""
-    module = sys.modules.get(str(namespace.get("__name__")))
-    own = module is not None and vars(module) is namespace
-    code = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
+    """Refuse to replace anything that the evaluator has where it loads the target."""
     for name in set(names) - set(namespace.get(_MINE, ())):
-        if name in namespace and (own or isinstance(namespace[name], code)):
+        if name in namespace:
             raise RuntimeError(f"the target defines {name}, a name that the evaluator has itself where it loads it")
 
 

@@ -9,6 +9,7 @@ more ends in the same way.
 
 import os
 import socket
+import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
@@ -35,6 +36,8 @@ from .errors import SandboxError
 from .log import redact
 from .ready import Ready, StaleError, prepare, prepare_now
 from .spec import Measurement, Score, TrialSpec
+
+_NO_TIME = "no time was left for the score phase"
 
 
 def answer(sock: socket.socket, parent: int) -> None:
@@ -78,10 +81,11 @@ def _carry_out(setting: TrialSpec, backend: backends.Backend, sock: socket.socke
             folders = (folder, jailed)
         ready = prepare(setting, backend, folders, group, sock, parent)
         measured = _phase(ready, backend, folder, lifelines)
-        unretained = lasting.collect(ready.world.left, ready.spec) if measured.outcome == "ok" else ()
+        left = ready.inner.world.left if ready.inner else ready.world.left
+        unretained = lasting.collect(left, ready.spec) if measured.outcome == "ok" else ()
         if measured.outcome == "ok" and ready.spec.score is not None:
             measured = _scored(measured, ready, backend, ready.spec.score, lifelines)
-        measured = lasting.concluded(ready.spec, measured, unretained)
+        measured = results.without(lasting.concluded(ready.spec, measured, unretained), _secrets(ready.spec))
         _send(sock, {"measurement": asdict(measured) | {"metrics": dict(measured.metrics)}})
 
 
@@ -120,6 +124,7 @@ def _scored(
     first: Measurement, ready: Ready, backend: backends.Backend, score: Score, lifelines: tuple[int, ...]
 ) -> Measurement:
     """Let the second phase judge what the first one left; nothing of the first is alive."""
+    ended = time.monotonic()
     spec = ready.spec
     frozen = tuple(filter(None, (spec.snapshot, score.private)))
     with _ground(spec, backend, 1) as (folder, group):
@@ -129,11 +134,21 @@ def _scored(
             notes = artifacts.collect(ready.world.left, frozen, spec.target, score, into)
         except artifacts.ArtifactError as error:
             return replace(first, outcome="crash", reason=str(error))
-        second = scoring(spec, score, first.seconds)
+        except OSError as error:
+            return replace(first, outcome="crash", reason=f"the artifacts cannot be taken: {error.strerror}")
+        built = prepare_now(scoring(spec, score, first.seconds), backend, folder, group)
+        between = time.monotonic() - ended
+        second = scoring(spec, score, first.seconds + between)
         if second.limits.wall_seconds <= 0:
-            return replace(first, outcome="timeout", reason="no time was left for the score phase")
-        measured = _phase(prepare_now(second, backend, folder, group), backend, folder, lifelines)
-    return results.together(spec, first, replace(measured, notes=notes))
+            return replace(
+                first, outcome="timeout", reason=_NO_TIME, seconds=min(first.seconds + between, score.total_seconds)
+            )
+        measured = _phase(replace(built, spec=second), backend, folder, lifelines)
+    return results.together(spec, first, replace(measured, notes=notes), between)
+
+
+def _secrets(spec: TrialSpec) -> tuple[str, ...]:
+    return spec.secrets + (spec.score.secrets if spec.score else ())
 
 
 def scoring(spec: TrialSpec, score: Score, used: float) -> TrialSpec:

@@ -91,7 +91,7 @@ def _plain(part: Score | Jail | None) -> dict[str, Any] | None:
 def spec_of(message: Mapping[str, Any]) -> TrialSpec:
     """Return the specification that `spec_message` made plain."""
     fields: dict[str, Any] = dict(message)
-    fields |= {key: tuple(message[key]) for key in ("argv", "readable", "metrics", "secrets")}
+    fields |= {key: tuple(message[key]) for key in ("argv", "readable", "metrics", "secrets", "channels")}
     fields["gpus"] = None if message["gpus"] is None else tuple(message["gpus"])
     fields |= {"minimum": Level(message["minimum"]), "limits": Limits(**message["limits"])}
     fields["caches"] = tuple(Cache(**cache) for cache in message["caches"])
@@ -124,5 +124,6 @@ def _score_of(message: Mapping[str, Any]) -> Score:
 def measurement_of(message: Mapping[str, Any]) -> Measurement:
     """Return the measurement that `asdict` made plain."""
     fields: dict[str, Any] = dict(message)
-    fields |= {key: tuple(message[key]) for key in ("touched", "notes")} | {"level": Level(message["level"])}
+    fields |= {key: tuple(message[key]) for key in ("touched", "notes", "channels")}
+    fields["level"] = Level(message["level"])
     return Measurement(**fields)

@@ -15,6 +15,8 @@ from .opened import Jailed, Opened
 from .places import EXPOSED, PRIVATE, SNAPSHOT, Checkout
 from .retention import of_contract
 
+# Drivers report there alone; what else stands in the output was said by others.
+_OWN_CHANNEL = "$REFEREE_METRICS"
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -66,6 +68,7 @@ def trial_spec(
         caches=caches.of_contract(contract.sandbox.cache, checkout, home),
         private=str(home / PRIVATE) if trusted and opened.private else "",
         secrets=tuple(secrets(contract).values()) if trusted else (),
+        channels=() if contract.evaluate.command else (_OWN_CHANNEL,),
         score=_score(opened, home, path, number=number, run=run, seconds=left),
         jail=None if opened.jail is None else _jail(opened, opened.jail, home, run),
         retain=of_contract(contract.evaluate.retain, home, number) if run + 1 == contract.evaluate.repeats else None,
@@ -86,7 +89,9 @@ def _command(opened: Opened) -> tuple[str, ...]:
 
 
 def _jail(opened: Opened, jailed: Jailed, home: Path, run: int) -> Jail:
-    return Jail(opened.argv[0], environment(opened, run), jailed.readable, str(home / EXPOSED))
+    # The seed of the evaluator is none of the target's business.
+    env = {name: value for name, value in environment(opened, run).items() if name != "REFEREE_SEED"}
+    return Jail(opened.argv[0], env, jailed.readable, str(home / EXPOSED))
 
 
 def _filled(words: Iterable[str], target: str) -> tuple[str, ...]:

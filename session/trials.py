@@ -5,7 +5,7 @@ judged and journaled with its commit before any ref follows. What never returned
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..sandbox.spec import Measurement, TrialSpec
@@ -181,7 +181,7 @@ def spec_of(session: Session, begun: Begun, run: int, seconds: float, opened: Op
     """What the sandbox is given for one run of a trial; on other ground than the session's where that is given."""
     trial = session.state.trials[begun.number]
     entry = session.project.repository.target_entry(session.base, session.target)
-    return trial_spec(
+    spec = trial_spec(
         opened or session.state.opened,
         session.project.checkout,
         session.state_home,
@@ -191,6 +191,9 @@ def spec_of(session: Session, begun: Begun, run: int, seconds: float, opened: Op
         run=run,
         seconds=seconds,
     )
+    baseline = session.state.baseline
+    # What an evaluator repeats of a target's words is not to pass for a number that it reports elsewhere.
+    return replace(spec, channels=tuple(baseline.measurement.get("channels", ()))) if baseline else spec
 
 
 def rehearsed(session: Session, backend: str) -> baseline_cache.Cached | None:

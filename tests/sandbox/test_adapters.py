@@ -164,15 +164,19 @@ def test_a_problem_reports_time_and_share_of_valid_solutions(
     assert (found["solved"], found["seconds"] >= 0, sorted(found)) == (solved, True, ["seconds", "solved"])
 
 
-def test_the_seed_decides_which_problems_are_solved(tmp_path: Path) -> None:
+def test_no_two_runs_solve_the_same_problems(tmp_path: Path) -> None:
     problem = (
+        "import os\n"
         "def generate_problem(n, seed): return seed\n"
-        "def is_solution(problem, solution): return 3000 <= problem < 3005\n"
+        "def is_solution(problem, solution):\n"
+        "    seen = open('seen').read().split() if os.path.exists('seen') else []\n"
+        "    open('seen', 'w').write(' '.join([*seen, str(problem)]))\n"
+        "    return str(problem) not in seen\n"
     )
     files = {"problem.py": problem, "target.py": "def solve(problem): return problem\n"}
     argv = adapters.problem(sys.executable, "problem.py", "target.py", n=1)
-    assert driven(tmp_path, argv, files, REFEREE_SEED="3")[0]["solved"] == 1.0
-    assert driven(tmp_path, argv, files, REFEREE_SEED="4")[0]["solved"] == 0.0
+    found = [driven(tmp_path, argv, files, REFEREE_SEED="3")[0] for _ in range(2)]
+    assert [each and each["solved"] for each in found] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(

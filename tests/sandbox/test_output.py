@@ -12,10 +12,15 @@ from referee.sandbox.output import OutputError, read
 
 
 def metrics(
-    stdout: str = "", *, files: Mapping[str, str] | None = None, names: tuple[str, ...] = ("score",)
+    stdout: str = "",
+    *,
+    files: Mapping[str, str] | None = None,
+    names: tuple[str, ...] = ("score",),
+    channels: tuple[str, ...] = (),
 ) -> dict[str, float]:
     left = {name: text.encode() for name, text in (files or {}).items()}
-    return read(stdout.encode("utf-8", "surrogateescape"), left, names, {"wall_seconds": 2.5})
+    found = read(stdout.encode("utf-8", "surrogateescape"), left, names, {"wall_seconds": 2.5}, channels)
+    return dict(found.metrics)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +179,7 @@ def test_no_output_breaks_the_reader_or_makes_up_a_metric(stdout: bytes) -> None
     assume(b"score" not in stdout)
     with pytest.raises(OutputError):
         read(stdout, {}, ("score",), {})
-    assert all(math.isfinite(value) for value in read(stdout, {}, (), {}).values())
+    assert all(math.isfinite(value) for value in read(stdout, {}, (), {}).metrics.values())
 
 
 @given(
@@ -185,4 +190,17 @@ def test_no_document_breaks_the_reader(document: object) -> None:
         found = read(b"", {"metrics.json": json.dumps(document).encode()}, (), {})
     except OutputError:
         return
-    assert all(math.isfinite(value) for value in found.values())
+    assert all(math.isfinite(value) for value in found.metrics.values())
+
+
+@pytest.mark.promise("earned keep")
+def test_what_is_said_outside_the_channels_in_force_is_no_metric() -> None:
+    files = {"metrics.json": '{"score": 0.5}'}
+    assert metrics("score: 999", files=files, channels=("$REFEREE_METRICS",)) == {"score": 0.5}
+    with pytest.raises(OutputError, match="score was not reported"):
+        metrics("score: 999", channels=("$REFEREE_METRICS",))
+
+
+def test_the_channels_that_were_used_are_named() -> None:
+    found = read(b"score: 0.5", {"metrics.json": b'{"score": 0.5, "other": 1}'}, ("score",), {})
+    assert found.channels == ("$REFEREE_METRICS", "lines of standard output")

@@ -12,6 +12,7 @@ from .conftest import Lab, freeze
 
 _WRITE = "import os\nos.makedirs('out', exist_ok=True)\nopen('out/answer.txt', 'w').write('0.25')\n"
 _JUDGE = "print('score:', float(open('out/answer.txt').read()))"
+_CODE = ("Extra.pm", "a.so.1", "run.sh", "x.mjs", "package.json", "conftest.py", "Makefile", ".bashrc", "pytest.ini")
 
 
 def two_phases(lab: Lab, code: str, judge: str = _JUDGE, **changes: Any) -> TrialSpec:
@@ -99,6 +100,11 @@ def test_private_files_exist_for_the_second_phase_alone(lab: Lab) -> None:
         ("open('a', 'w').close(); os.link('a', 'out/b')", "artifact out/b is a file with a second name"),
         ("open('out/prepare.py', 'w').close()", "artifact out/prepare.py is code"),
         ("open('out/fast.SO', 'w').close()", "artifact out/fast.SO is code"),
+        *((f"open('out/{name}', 'w').close()", f"artifact out/{name} is code") for name in _CODE),
+        ("open('out/tool', 'w').write('#!/bin/sh')", "artifact out/tool is code"),
+        ("open('out/tool', 'wb').write(b'\\x7fELF')", "artifact out/tool is code"),
+        (r"open('out/a\nb', 'w').close()", "has a name that is too long or no plain text"),
+        (r"open(b'out/x\xff.txt', 'w').close()", "has a name that is too long or no plain text"),
         ("open('out/big', 'w').truncate(10**7)", "the artifacts up to out/big are 10.0 MB; at most 1.0 MB pass"),
         ("[open(f'out/{n}', 'w').close() for n in range(9)]", "the run left more than 8 files as artifacts"),
         ("os.makedirs('/'.join(['out'] + ['d'] * 60))", "is nested more than 50 folders deep"),
@@ -142,7 +148,7 @@ def test_an_artifact_that_can_execute_code_when_loaded_is_noted(lab: Lab, name: 
 
 
 def test_an_artifact_cannot_be_executed(lab: Lab) -> None:
-    code = f"{_WRITE}open('out/run', 'w').write('#!/bin/sh')\nos.chmod('out/run', 0o777)\n"
+    code = f"{_WRITE}open('out/run', 'w').write('echo hello')\nos.chmod('out/run', 0o777)\n"
     judge = "import os\nprint('score:', oct(os.stat('out/run').st_mode)[-3:])"
     assert dict(judged(lab, code, judge).metrics) == {"score": 444}
 
@@ -189,3 +195,16 @@ def told(path):
 print('score:', float(any(b'MARK=' + b'TOKEN' in told(path) for path in glob.glob('/proc/[0-9]*/environ'))))
 """.replace("TOKEN", lab.token)
     assert dict(lab.measure(replace(two_phases(lab, daemon, judge), env={"MARK": lab.token})).metrics) == {"score": 0.0}
+
+
+@pytest.mark.promise("confined trial")
+def test_a_secret_does_not_stay_in_the_reason_or_a_name(lab: Lab) -> None:
+    judge = "import os\nprint('score:', '401: invalid key', os.environ['KEY'])\nprint(os.environ['KEY'] + ': 1')"
+    run = judged(lab, _WRITE, judge, env={"KEY": "hunter2hunter2"}, secrets=("hunter2hunter2",))
+    assert run.outcome == "crash"
+    assert "hunter2" not in f"{run}"
+
+
+def test_many_notes_are_cut(lab: Lab) -> None:
+    code = f"{_WRITE}[open(f'out/{{n}}.pkl', 'w').close() for n in range(50)]\n"
+    assert len(judged(lab, code).notes) == 4
