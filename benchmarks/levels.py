@@ -20,7 +20,8 @@ from pathlib import Path
 import anyio
 from mcp import Client, StdioServerParameters
 
-PYTHON = os.path.realpath(sys.executable)
+# Of an empty environment: all that a Python could import is looked at around every trial, see benchmarks/inputs.py.
+PYTHON = "python3"
 WORK = """import time
 
 def answer(number):
@@ -118,6 +119,8 @@ async def main(rounds: int, works: list[float]) -> None:
     """Measure every level with every length of work."""
     with tempfile.TemporaryDirectory(prefix="referee-levels-") as folder:
         os.chmod(folder, 0o755)  # noqa: S103 - trials of other users must get in
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", f"{folder}/environment"], check=True)
+        os.environ["PATH"] = f"{folder}/environment/bin:{os.environ['PATH']}"
         os.environ["REFEREE_STATE_DIR"] = str(Path(folder, "state"))
         for work in works:
             for name, level in LEVELS.items():

@@ -1,7 +1,7 @@
 """From a verb's reply to what goes over the wire: the same facts as structure and as text."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from ..session.reply import Reply
 from ..session.state import State
@@ -18,7 +18,7 @@ def structured(reply: Reply, view: View) -> dict[str, Any]:
         facts["note"] = view.note
     facts["journal"] = view.head
     facts["next"] = _next(reply, facts, view.maybe_state)
-    return facts
+    return {name: _sound(value) for name, value in facts.items()}
 
 
 def compact(facts: dict[str, Any]) -> str:
@@ -38,7 +38,18 @@ def compact(facts: dict[str, Any]) -> str:
 
 def error(tool: str, fault: str) -> str:
     """What the agent reads when a call did nothing."""
-    return f"ERROR {tool}: {fault}"
+    return str(_sound(f"ERROR {tool}: {fault}"))
+
+
+def _sound(value: Any) -> Any:
+    """The same without halves of characters, which no JSON on the wire can carry."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {name: _sound(inner) for name, inner in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_sound(inner) for inner in cast("list[Any]", value)]
+    return value
 
 
 def _text(reply: Reply) -> str:
