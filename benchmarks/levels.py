@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+from bare_python import put_first
 from mcp import Client, StdioServerParameters
 
-# Of an empty environment: all that a Python could import is looked at around every trial, see benchmarks/inputs.py.
 PYTHON = "python3"
 WORK = """import time
 
@@ -119,8 +119,7 @@ async def main(rounds: int, works: list[float]) -> None:
     """Measure every level with every length of work."""
     with tempfile.TemporaryDirectory(prefix="referee-levels-") as folder:
         os.chmod(folder, 0o755)  # noqa: S103 - trials of other users must get in
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", f"{folder}/environment"], check=True)
-        os.environ["PATH"] = f"{folder}/environment/bin:{os.environ['PATH']}"
+        put_first(Path(folder, "environment"))
         os.environ["REFEREE_STATE_DIR"] = str(Path(folder, "state"))
         for work in works:
             for name, level in LEVELS.items():

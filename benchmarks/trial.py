@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from bare_python import put_first
 from mcp import Client, StdioServerParameters
 from referee.sandbox.launch import Launcher
 from referee.session import rows, trials
 from referee.session.loop import Call, Loop
 from referee.session.session import Change, Session
 
-PYTHON = os.path.realpath(sys.executable)  # no shim and no environment: the same program on both sides
+PYTHON = "python3"
 PROGRAM = f"""---
 target: train.py
 evaluate: {{command: {PYTHON} evaluate.py, timeout: 60s}}
@@ -125,6 +126,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as folder:
         os.environ["REFEREE_STATE_DIR"] = f"{folder}/state"
+        put_first(Path(folder, "environment"))
         project = make_project(Path(folder))
         plain, refereed = anyio.run(whole, project, rounds)
         shares = anyio.run(parts, project, rounds)

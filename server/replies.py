@@ -1,9 +1,10 @@
 """From a verb's reply to what goes over the wire: the same facts as structure and as text."""
 
 import json
-from typing import Any, cast
+from typing import Any
 
 from ..session.reply import Reply
+from ..session.shapes import is_list, is_table
 from ..session.state import State
 from ..session.untrusted import fenced
 from ..session.view import View
@@ -45,11 +46,9 @@ def _sound(value: Any) -> Any:
     """The same without halves of characters, which no JSON on the wire can carry."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, dict):
-        return {name: _sound(inner) for name, inner in cast("dict[str, Any]", value).items()}
-    if isinstance(value, list):
-        return [_sound(inner) for inner in cast("list[Any]", value)]
-    return value
+    if is_table(value):
+        return {name: _sound(inner) for name, inner in value.items()}
+    return [_sound(inner) for inner in value] if is_list(value) else value
 
 
 def _text(reply: Reply) -> str:

@@ -104,7 +104,7 @@ def measured(folder: Path) -> dict[str, float]:
     assert done.returncode == 0, done.stderr
     names = tuple(load(folder / "program.md").contract.metrics)
     found = read(done.stdout.encode(), {}, names, {})
-    return {name: found[name] for name in names}
+    return {name: found.metrics[name] for name in names}
 
 
 def refusal(folder: Path) -> str:
