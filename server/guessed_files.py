@@ -4,7 +4,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Sequence
 
-from ..session.kinds import is_code
+from ..session.kinds import why_no_data
 from .forms import EVALUATORS, by_rank
 from .printed_names import printed_names
 from .program_text import Answers
@@ -176,7 +176,7 @@ def is_data(found: Survey, target: str, evaluator: Iterable[str]) -> bool:
     Edge: a guess that is too low costs a level of integrity, one too high would promise what does not hold; so an
     evaluator that could execute anything at all, by itself or by what it imports, has no target of data.
     """
-    if is_code(target) or not target.endswith(_DATA):
+    if why_no_data(target) or not target.endswith(_DATA):
         return False
     words = [word.partition(":")[0] for word in evaluator]
     read = [found.sources[word] for word in words if word in found.sources]

@@ -21,6 +21,7 @@ from ..session.places import probes
 from ..session.plan import asked, gpus, log_path
 from ..session.preparing import prepare
 from ..session.project import Project
+from ..session.source_reading import why_lower
 from ..session.untrusted import printable
 from .apart import Bench, own_folder, snapshot
 
@@ -63,7 +64,8 @@ async def rehearse(project: Project, program: Program, tag: str) -> Rehearsal:
         fingerprints = pins.take()
         with own_folder(project, "check") as home:
             frozen = snapshot(project, opened, home)
-            found = await _runs(Bench(project, opened, home, launcher))
+            bench = Bench(project, opened, home, launcher)
+            found = await _runs(bench, why_lower(project, base, program.contract))
             log = _bytes_of(log_path(home, 0))
             changed = [f"{said} the snapshot" for said in frozen.verify()]
             changed += [f"{name} was changed" for name in pins.moved()]
@@ -77,7 +79,7 @@ async def rehearse(project: Project, program: Program, tag: str) -> Rehearsal:
     return Rehearsal(found.opened, tuple(warnings), capabilities, measurement, reason, log)
 
 
-async def _runs(bench: Bench) -> Chosen:
+async def _runs(bench: Bench, void: str) -> Chosen:
     filled = await bench.fill()
     if filled and filled.outcome != "ok":
         return Chosen(bench.opened, [filled])
@@ -85,7 +87,7 @@ async def _runs(bench: Bench) -> Chosen:
     async def run(opened: Opened) -> list[Measurement]:
         return await replace(bench, opened=opened).measure(bench.baseline(), 0)
 
-    return await chosen(run, bench.opened)
+    return await chosen(run, bench.opened, void)
 
 
 def _bytes_of(path: Path) -> bytes:

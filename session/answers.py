@@ -14,9 +14,9 @@ _LOG_CHARS = 8_000
 
 def baseline_failed_text(session: Session) -> str:
     """Why nothing can be measured, with the end of the log."""
-    tail = _log_end(session, 0)
+    tail, reason = _log_end(session, 0), told(session.contract, session.state.baseline_reason)
     return (
-        f"the baseline failed: {session.state.baseline_reason}. The frozen evaluator does not work on the unchanged "
+        f"the baseline failed: {reason}. The frozen evaluator does not work on the unchanged "
         f"target, so a person must mend it; run_eval tries again.\n{fenced(tail or '(no output)')}"
     )
 

@@ -36,7 +36,7 @@ def exposed(contract: Contract, prefix: str, tracked: Iterable[str], text: Calla
     if contract.evaluate.expose:
         found = {name for path in contract.evaluate.expose for name in _named(path, files, hidden)}
     else:
-        found = _imported(contract.target.path, files - hidden, lambda name: text(prefix + name))
+        found = imported(contract.target.path, files - hidden, lambda name: text(prefix + name))
     return tuple(sorted(prefix + name for name in found))
 
 
@@ -50,8 +50,14 @@ def _named(path: str, files: frozenset[str], hidden: set[str]) -> set[str]:
     return below - hidden
 
 
-def _imported(target: str, files: frozenset[str], text: Callable[[str], str]) -> set[str]:
-    """Follow the imports of the target through the project's own modules."""
+def imported(target: str, files: frozenset[str], text: Callable[[str], str]) -> set[str]:
+    """Follow the imports of a file through the project's own modules.
+
+    Args:
+        target: Where to begin, relative to the project.
+        files: Those that may be found, relative to the project.
+        text: Reads one of them; raises ValueError or RepositoryError where it is no text.
+    """
     found: set[str] = set()
     waiting = [target]
     while waiting and len(found) < _MOST:

@@ -1,20 +1,31 @@
 """What of an evaluator's output reaches the agent: the log as the contract allows, and numbers of so many digits.
 
 Guarantee: with `errors` an exception is named by its class and the target's line, never by its message; with `none`
-nothing is shown. Edge: code of the target may print what looks like an exception, and see no private data to put in it.
+nothing is shown; with both, what a reason quotes of an evaluator's words is left out. Edge: code of the target may
+print what looks like an exception, and see no private data to put in it.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from .contract import Contract
 from .files import read_at_most
+from .numbers import show
 from .plan import log_path, score_log_path, secrets
 from .untrusted import printable
 
 _MOST_BYTES = 2_000_000
-_NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[-+]?\d+)?(?![\w.]*\w)")
+# A whole number that counts something else than a metric stays: a trial, a line, an exit code, seconds, bytes.
+_NUMBER = re.compile(
+    r"(?<![\w.])(?<!\btrial )(?<!\bline )(?<!\bcode )(?<!\blimit of )(?<!\blines, best )"
+    r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?!\w|\.\w)(?! (?:s|bytes|lines|times|other)\b)"
+)
+# Untrusted text as `sandbox.numerals.shown` writes it. An apostrophe within a word opens nothing; what stays open ends
+# with the text.
+_QUOTED = re.compile(r"(?<!\w)(?:'(?:[^'\\]|\\.)*(?:'|$)|\"(?:[^\"\\]|\\.)*(?:\"|$))", re.DOTALL)
+_LEFT_OUT = "'\N{HORIZONTAL ELLIPSIS}'"
 _FRAME = re.compile(r'\s+File "(?P<path>[^"]+)", line (?P<line>\d+), in ')
 _RAISED = re.compile(r"(?P<name>[A-Za-z_][A-Za-z_.]{0,60})(:|$)")
 _BEGIN = "Traceback (most recent call last):"
@@ -61,11 +72,24 @@ def shown(contract: Contract, value: float) -> float:
 
 
 def told(contract: Contract, text: str) -> str:
-    """A sentence of ours with its decimals as the agent sees them."""
+    """A reason as the agent sees it: numbers of so many digits, and where logs are not shown, nothing of theirs.
+
+    Args:
+        contract: What the session is bound to.
+        text: A sentence of ours, in which what an evaluator said is quoted by `sandbox.numerals.shown`.
+    """
+    if contract.log_shown != "tail":
+        text = _QUOTED.sub(_LEFT_OUT, text)
     digits = contract.feedback.digits
-    if digits is None:
-        return text
-    return _NUMBER.sub(lambda found: f"{float(found[0]):.{digits}g}", text)
+    return text if digits is None else _NUMBER.sub(lambda found: _rounded(found[0], digits), text)
+
+
+def _rounded(numeral: str, digits: int) -> str:
+    """A numeral of no more digits stays as it is written."""
+    significant = re.split("[eE]", numeral)[0].lstrip("+-").replace(".", "").strip("0")
+    value = float(numeral)
+    fits = len(significant) <= digits or not math.isfinite(value)
+    return numeral if fits else show(float(f"{value:.{digits}g}"))
 
 
 def _errors(lines: list[str], target: str) -> Iterator[str]:

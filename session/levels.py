@@ -1,7 +1,8 @@
 """Whether an evaluator may be served by a stand-in: its baseline is measured with one and without, and compared.
 
-Guarantee: the higher level is taken only if both agree. Where the lower one has to be taken, the reason is a sentence
-that the journal keeps; where that would show private data or secrets to the target's code, it is not taken.
+Guarantee: the higher level is taken only if both agree, and the evaluator does not read the target's text. Where the
+lower one has to be taken, the reason is a sentence that the journal keeps; where that would show private data or
+secrets to the target's code, it is not taken.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -35,18 +36,21 @@ def lowered(opened: Opened) -> Opened:
     return replace(opened, jail=None, integrity=Integrity.SELF_REPORTED)
 
 
-async def chosen(run: Run, opened: Opened) -> Chosen:
+async def chosen(run: Run, opened: Opened, void: str = "") -> Chosen:
     """Measure the baseline at the highest level that its evaluator allows.
 
     Args:
         run: Measures every repeat of the baseline on that ground.
         opened: What the session is bound to.
+        void: Why a stand-in would make a check of the evaluator void, as far as its text tells (`source_reading`).
     """
     contract = opened.contract
     fixed = opened.jail is None or contract.evaluate.integrity is not None
     if fixed or contract.sandbox.private or contract.evaluate.secrets:
         return Chosen(opened, await run(opened))
     below = lowered(opened)
+    if void:
+        return Chosen(below, await run(below), void)
     direct = await run(below)
     runs = await run(opened)
     if _failed(direct) or not (reason := _difference(opened, [runs], [direct])):

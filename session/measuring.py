@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from . import shorthand
 from .consistency import KeyedError
-from .kinds import is_code
+from .kinds import why_no_data
 from .later import Retain
 from .model import Argv, Artifacts, Model, Seconds, Texts, Variables
 
@@ -29,8 +29,8 @@ class Target(Model):
 
     @model_validator(mode="after")
     def _is_what_it_says(self) -> Self:
-        if self.kind == "data" and is_code(self.path):
-            raise KeyedError("kind", f"{self.path!r} is of a kind that programs execute, so it cannot be data")
+        if self.kind == "data" and (fault := why_no_data(self.path)):
+            raise KeyedError("kind", fault)
         return self
 
 

@@ -4,7 +4,6 @@ Guarantee: what cannot carry a session is refused here, by the key of the progra
 """
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from . import caches, private, results
 from .command import Resolved, environments, named_files, resolve
 from .contract import Contract, Program
 from .errors import RefusedError, RepositoryError
+from .executed import committed_of, refuse_executed
 from .exposure import exposed
 from .integrity import Integrity
 from .opened import Jailed, Opened, Phase
@@ -20,9 +20,8 @@ from .places import PROGRAM, Checkout, state_root
 from .plan import refuse_unset
 from .project import Project
 from .repository import Base
+from .source_reading import why_lower
 from .watch import Watch
-
-_INTERPRETERS = re.compile(r"python|pypy|(ba|da|z|fi)?sh|perl|ruby|node|php|lua|Rscript|julia")
 
 
 def prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[Opened, list[str]]:
@@ -50,7 +49,11 @@ def prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[O
     holdout = resolve(contract.holdout.command, checkout) if contract.holdout else None
     if contract.holdout and holdout:
         named |= _named(contract.holdout.command, holdout, base, checkout.prefix)
-        _refuse_executed(contract, holdout, "holdout.command")
+    commands = {"evaluate.command": command, "evaluate.score": score, "holdout.command": holdout}
+    committed = committed_of(base, checkout.project, checkout.prefix, target)
+    for key, resolved in commands.items():
+        if resolved is not None:
+            refuse_executed(contract, key, resolved.argv, committed)
     warnings = _refuse_dirty(project, base, named)
     name = results.choose_name(checkout.project, tag, (path.removeprefix(checkout.prefix) for path in base.by_path))
     if name is None:
@@ -62,7 +65,6 @@ def prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[O
     outside = _paths(project, hidden.outside, "sandbox.private")
     readable = tuple(dict.fromkeys((*command.readable, *inputs)))
     private.refuse_seen(outside, readable)
-    _refuse_executed(contract, command, "evaluate.command")
     held_out = _held_out(project, contract, base, (*readable, *outside))
     caches.refuse(contract.sandbox.cache, checkout, base, (*readable, *outside, *held_out.outside))
     trusting = contract.reported is not Integrity.SELF_REPORTED
@@ -86,6 +88,7 @@ def prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[O
         holdout=_hidden(holdout, (*inputs, *outside, *held_out.outside)),
     )
     refuse_unset(contract.evaluate.secrets)
+    why_lower(project, base, contract)
     return opened, warnings
 
 
@@ -131,23 +134,6 @@ def _held_out(project: Project, contract: Contract, base: Base, seen: Iterable[s
 
 def _hidden(command: Resolved | None, seen: Iterable[str]) -> Phase | None:
     return Phase(command.argv, tuple(dict.fromkeys((*command.readable, *seen)))) if command else None
-
-
-def _refuse_executed(contract: Contract, command: Resolved, key: str) -> None:
-    """Make sure that a target that is called data is not what the command executes."""
-    script = next((word for word in command.argv[1:] if not word.startswith("-")), "")
-    if contract.target.kind == "data" and script in {contract.target.path, "{target}"} and _interprets(command):
-        raise RepositoryError(
-            f"target.kind: {key} executes {contract.target.path}, so it is code. "
-            "Let an evaluator of your own read it, or remove kind: data."
-        )
-
-
-def _interprets(command: Resolved) -> bool:
-    return (
-        re.match(r"(python|pypy|(ba|da|z|fi)?sh|perl|ruby|node|php|lua|Rscript|julia)", Path(command.argv[0]).name)
-        is not None
-    )
 
 
 def _named(words: tuple[str, ...], command: Resolved, base: Base, prefix: str) -> set[str]:

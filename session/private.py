@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .command import SYSTEM
 from .errors import RepositoryError
 from .git import Entry
 from .places import PROGRAM, Checkout
@@ -75,9 +76,16 @@ def refuse_seen(outside: Iterable[str], seen: Iterable[str], key: str = "sandbox
         RepositoryError: If it does.
     """
     places = [Path(path).resolve() for path in seen]
+    system = {folder: Path(folder).resolve() for folder in SYSTEM}
     reader = "the target's code" if key == "sandbox.private" else "a trial"
     for path in outside:
         real = Path(path).resolve()
+        for folder, place in system.items():
+            if real.is_relative_to(place) or place.is_relative_to(real):
+                raise RepositoryError(
+                    f"{key}: {path} overlaps with {folder}, which every trial sees, the target's code included. "
+                    "Move it to another folder, such as one in the home directory, and name it there."
+                )
         for place in places:
             if real.is_relative_to(place) or place.is_relative_to(real):
                 raise RepositoryError(

@@ -9,6 +9,7 @@ from typing import Any
 
 from .edits import sha256
 from .errors import RefusedError
+from .feedback import told
 from .reply import Reply
 from .results import number, one_line
 from .session import Session
@@ -117,7 +118,7 @@ def conclude(session: Session, trial: Trial, words: Words) -> Reply:
     reply = session.decided_reply(trial)
     draft = sha256(session.text(session.state.draft))
     reply.facts = {**reply.facts, "sha256": draft}
-    reply.text += f"\n{trial.reason}. Took {trial.seconds:.1f} s."
+    reply.text += f"\n{told(session.contract, trial.reason)}. Took {trial.seconds:.1f} s."
     if trial.decision is not Decision.KEEP:
         reply.text += " The draft is the best again."
     reply.next = "run_trial tries the next idea."

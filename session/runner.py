@@ -16,6 +16,7 @@ from .plan import environment
 from .reply import Reply
 from .rows import Words
 from .session import Change, Session
+from .source_reading import why_lower
 
 
 @dataclass(slots=True)
@@ -120,7 +121,9 @@ async def _baseline(session: Session, launcher: Launcher, lock: anyio.Lock, begu
     async def run(opened: Opened) -> list[Measurement]:
         return await _runs(session, launcher, lock, begun, opened)
 
-    found = await chosen(run, session.state.opened)
+    opened = session.state.opened
+    void = await to_thread.run_sync(lambda: why_lower(session.project, session.base, opened.contract))
+    found = await chosen(run, opened, void)
     if found.reason:
         async with lock:
             await to_thread.run_sync(lambda: session.lower(found.reason))

@@ -13,6 +13,7 @@ from typing import Any
 from . import budget, retention
 from .edits import Edit, apply_edits, encode, sha256, unified_diff
 from .errors import RefusedError
+from .feedback import told
 from .files import write_whole
 from .frozen import Frozen
 from .holder import Holder
@@ -212,7 +213,8 @@ class Session(View):
         if trial is None:
             raise RefusedError(self._nothing_to_keep())
         if not trial.may_keep:
-            raise RefusedError(f"trial {trial.number} may not be kept ({trial.verdict}): {trial.reason}. Call revert.")
+            reason = told(self.contract, trial.reason)
+            raise RefusedError(f"trial {trial.number} may not be kept ({trial.verdict}): {reason}. Call revert.")
         if trial.blob != self.state.draft:
             raise RefusedError(
                 f"the draft is not what trial {trial.number} measured. Put it back (read_target(revision="

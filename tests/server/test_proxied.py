@@ -163,3 +163,101 @@ async def test_modules_that_the_target_imports_are_exposed_to_it(connect: Any, m
     assert baseline["metrics"] == {"score": 1.0}
     assert records(project)[0].data["jail"]["exposed"] == ["deeper.py", "parts.py"]
     assert not [record for record in records(project) if record.kind == "lowered"]
+
+
+_READS = {
+    "at once": "def reads(path):\n    return open(path).read()\n",
+    "by a path object": "from pathlib import Path\ndef reads(path):\n    return Path(path).resolve().read_text()\n",
+    "in a helper": (
+        "def text(name):\n    with open(name) as file:\n        return file.read()\ndef reads(p): return text(p)\n"
+    ),
+    "in a module": "import checks\ndef reads(path):\n    return checks.text(path)\n",
+    "from an object": (
+        "class Code:\n    def __init__(self, path): self.place = path\n"
+        "    def text(self): return open(self.place).read()\ndef reads(path): return Code(path).text()\n"
+    ),
+    "as a source": "import inspect\ndef reads(path):\n    return inspect.getsource(load(path))\n",
+    "by its name": "def reads(_):\n    return open('train.py').read()\n",
+}
+_CHECKS = """
+import importlib.util
+
+def load(path):
+    spec = importlib.util.spec_from_file_location("target", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+def evaluate(path):
+    if "shortcut" in reads(path):
+        return {"score": 0.0}
+    return {"score": float(load(path).answer([1, 2]))}
+"""
+_CHECKED = {"checks__py": "def text(path):\n    return open(path).read()\n"}
+_CHEAT = "shortcut = 99\ndef answer(numbers):\n    return shortcut\n"
+
+
+@pytest.mark.promise("earned keep")
+@pytest.mark.parametrize("reads", _READS.values(), ids=_READS)
+async def test_a_check_of_the_targets_text_holds_because_the_level_falls(
+    connect: Any, make_project: MakeProject, reads: str
+) -> None:
+    project = project_of(make_project, evaluator__py=reads + _CHECKS, **_CHECKED)
+    async with connect(project) as agent:
+        baseline = await agent("run_eval", description="baseline")
+        cheat = await agent("run_trial", description="cheat", content=_CHEAT)
+        program = (await agent("read_program"))["text"]
+    (lowered,) = [record.data for record in records(project) if record.kind == "lowered"]
+    assert (baseline["metrics"], cheat["metrics"]) == ({"score": 3.0}, {"score": 0.0})
+    assert "reads the target's text, and a stand-in would show it another" in lowered["reason"]
+    assert "Integrity: self-reported" in program
+
+
+async def test_who_insists_on_a_stand_in_gets_one_although_the_text_is_read(
+    connect: Any, make_project: MakeProject
+) -> None:
+    program = _PROGRAM.replace("timeout: 30s", "timeout: 30s, integrity: proxied")
+    project = project_of(make_project, program, evaluator__py=_READS["at once"] + _CHECKS)
+    async with connect(project) as agent:
+        cheat = await agent("run_trial", description="cheat", content=_CHEAT)
+    assert cheat["metrics"] == {"score": 99.0}
+    assert not [record for record in records(project) if record.kind == "lowered"]
+
+
+@pytest.mark.promise("confined trial")
+async def test_with_private_data_an_evaluator_that_reads_the_text_is_refused(
+    connect: Any, make_project: MakeProject
+) -> None:
+    program = _PROGRAM.rstrip().removesuffix("---") + "sandbox: {private: [labels/]}\n---\n"
+    files = {"evaluator__py": _READS["at once"] + _CHECKS, "labels/truth__txt": "42"}
+    async with connect(project_of(make_project, program, **files)) as agent:
+        refusal = await agent.refused("run_eval", description="baseline")
+    assert "evaluate.function: evaluator.py line 2 reads the target's text" in refusal
+    assert "sandbox.private could not be held" in refusal
+
+
+_RUNS = {
+    "executed at once": "def load(path, names):\n    exec(compile(open(path).read(), path, 'exec'), names)\n",
+    "executed later": (
+        "def load(path, names):\n    with open(path) as file:\n        code = file.read()\n"
+        "    exec(compile(code, path, 'exec'), names)\n"
+    ),
+    "data beside it": (
+        "import os, runpy\ndef load(path, names):\n    open(os.path.join(os.path.dirname(path), 'run.sh')).read()\n"
+        "    names |= runpy.run_path(path)\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("runs", _RUNS.values(), ids=_RUNS)
+async def test_an_evaluator_that_only_executes_the_text_keeps_its_level(
+    connect: Any, make_project: MakeProject, runs: str
+) -> None:
+    evaluate = (
+        "def evaluate(path):\n    names = {}\n    load(path, names)\n    return {'score': names['answer']([1, 2])}\n"
+    )
+    project = project_of(make_project, evaluator__py=runs + evaluate)
+    async with connect(project) as agent:
+        baseline = await agent("run_eval", description="baseline")
+    assert baseline["metrics"] == {"score": 3.0}
+    assert not [record for record in records(project) if record.kind == "lowered"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.forgeries import FORGERIES, HONEST, TRUE_SCORE
-from tests.sessions import home_of, records
+from tests.sessions import home_of, records, referee
 
 pytestmark = pytest.mark.anyio
 
@@ -133,7 +133,7 @@ async def test_data_that_the_command_executes_is_refused(connect: Any, make_proj
     )
     async with connect(make_project({"program.md": front, "steps.txt": "echo score: 1\n", "run.sh": ""})) as agent:
         refusal = await agent.refused("run_eval", description="baseline")
-    assert "evaluate.command executes steps.txt, so it is code" in refusal
+    assert "evaluate.command names steps.txt in 'steps.txt' before any frozen file that would read it" in refusal
 
 
 async def test_time_and_memory_can_be_the_metric(connect: Any, make_project: MakeProject) -> None:
@@ -184,3 +184,76 @@ async def test_metrics_are_shown_with_as_many_digits_as_the_contract_says(
     leaks = {k: v for k, v in {**answer, **results}.items() if "0.774" in str(v)}
     assert leaks == {}
     assert "0.7745966" in (project / "results.tsv").read_text()
+
+
+_SAYS_WHY = """
+import json, os
+
+truth = open("labels/truth.txt").read()
+answer = float(open("out/answer.txt").read())
+if answer == 0.5:
+    said = {"correct": False, "error": f"row 1: expected label {truth}"}
+    json.dump(said, open(os.environ["REFEREE_RESULTS"] + "/correct.json", "w"))
+elif answer == 0.6:
+    print("score:", f"mismatch, truth is {truth}")
+elif answer == 0.7:
+    print("score: 1\\nscore:", truth)
+else:
+    print("score:", answer)
+"""
+
+
+@pytest.mark.promise("confined trial")
+@pytest.mark.parametrize("feedback", ["", "feedback: {log: none}\n"])
+async def test_private_words_in_a_reason_are_for_people_alone(
+    connect: Any, make_project: MakeProject, feedback: str
+) -> None:
+    program = _PROGRAM.rstrip().removesuffix("---") + f"{feedback}---\n"
+    project = make_project(SEALED | {"program.md": program, "judge.py": _SAYS_WHY, "labels/truth.txt": "73194"})
+    said: list[str] = []
+    async with connect(project) as agent:
+        changed = [HONEST.replace("0.25", answer) for answer in ("0.5", "0.6", "0.7")]
+        said += [str(await agent("run_trial", description="x", content=content)) for content in changed]
+        await agent("edit_target", content=HONEST.replace("0.25", "0.5") + "\n")
+        said.append(str(await agent("run_eval", description="one by one")))
+        said += [await agent.refused("keep"), str(await agent("revert")), str(await agent("append_result"))]
+        said += [str(await agent(name)) for name in ("read_results", "read_log", "check_budget", "read_program")]
+    assert [text for text in said if "73194" in text] == []
+    assert "does not say that the result is correct: '…'" in said[0]
+    reasons = [record.data["reason"] for record in records(project) if record.kind == "trial_measured"]
+    assert sum("73194" in reason for reason in reasons) == 4
+    assert "73194" in referee("show", "1", "--repo", str(project)).stdout
+
+
+@pytest.mark.promise("confined trial")
+async def test_private_words_in_the_reason_of_a_failed_baseline_are_for_people_alone(
+    connect: Any, make_project: MakeProject
+) -> None:
+    files = {"judge.py": _SAYS_WHY, "labels/truth.txt": "73194", "train.py": HONEST.replace("0.25", "0.6")}
+    project = make_project(SEALED | files)
+    async with connect(project) as agent:
+        refusal = await agent.refused("run_eval", description="baseline")
+    assert "the baseline failed: " in refusal
+    assert "73194" not in refusal
+    assert any("73194" in str(record.data.get("reason")) for record in records(project))
+
+
+@pytest.mark.parametrize(
+    ("scored", "whole", "told"),
+    [
+        ("int(float(text) * 1e7) + 12345", "6012345", 6000000.0),
+        ("float(text) * -1.23456733e-7", "40740", -7.4e-08),
+    ],
+)
+async def test_large_and_tiny_numbers_have_no_more_digits_either(
+    connect: Any, make_project: MakeProject, scored: str, whole: str, told: float
+) -> None:
+    front = _PROGRAM.replace("sandbox: {private: [labels/]}", "feedback: {digits: 2}")
+    project = make_project(SEALED | {"program.md": front, "helper.py": f"def scored(text):\n    return {scored}\n"})
+    async with connect(project) as agent:
+        await agent("run_eval", description="baseline")
+        answer = await agent("run_trial", description="x", content=HONEST.replace("0.25", "0.6"))
+        results = await agent("read_results")
+    assert answer["metrics"] == {"score": told}
+    assert {key: value for key, value in {**answer, **results}.items() if whole in str(value)} == {}
+    assert whole in (project / "results.tsv").read_text()
