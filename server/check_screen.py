@@ -25,6 +25,7 @@ def render(facts: Mapping[str, Any], *, everything: bool = False) -> str:
         *_rows("sandbox", sandbox_lines(facts["sandbox"], everything=everything)),
         *_rows("gpu", _gpu(facts["gpu"])),
         *_rows("inputs", [f"{', '.join(facts['inputs'])} (read-only, fingerprinted)"] if facts["inputs"] else []),
+        *_rows("exposed", [f"{', '.join(facts['exposed'])} (to the target's process)"] if facts["exposed"] else []),
         *_rows("warning", facts["warnings"]),
         *_session(facts["session"]),
         *_tonight(facts["tonight"]),

@@ -143,6 +143,7 @@ def _facts(project: Project, program: Program, found: Rehearsal) -> dict[str, An
         },
         "gpu": _gpu(contract.sandbox, able.backend),
         "inputs": _inputs(opened),
+        "exposed": list(opened.jail.exposed) if opened.jail else [],
         "next": _next(project, found),
     }
 
