@@ -85,7 +85,7 @@ PLANTED = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.attack
 @pytest.mark.parametrize(("project", "cheat"), PLANTED)
 def test_a_planted_weakness_is_found_with_its_remedy(attacked: Attacked, project: str, cheat: str) -> None:
     facts = attacked(project)
@@ -95,7 +95,7 @@ def test_a_planted_weakness_is_found_with_its_remedy(attacked: Attacked, project
     assert facts["returned"] == 1
 
 
-@pytest.mark.slow
+@pytest.mark.attack
 @pytest.mark.promise("honest about itself")
 def test_labels_that_the_target_can_read_are_named_without_being_a_payment(attacked: Attacked) -> None:
     facts = attacked("IN_PROCESS")
@@ -106,7 +106,7 @@ def test_labels_that_the_target_can_read_are_named_without_being_a_payment(attac
     assert words == "1 of 1 can be read: data/labels.csv"
 
 
-@pytest.mark.slow
+@pytest.mark.attack
 def test_what_the_sandbox_stops_is_stopped_even_where_the_evaluator_is_weak(attacked: Attacked) -> None:
     facts = attacked("IN_PROCESS")
     for name in ("evaluator overwritten", "helper overwritten", "answers of an earlier run", "sleep past the limit"):
@@ -116,7 +116,7 @@ def test_what_the_sandbox_stops_is_stopped_even_where_the_evaluator_is_weak(atta
     assert words["answers of an earlier run"] == "what one run left, the next one did not find"
 
 
-@pytest.mark.slow
+@pytest.mark.attack
 def test_only_what_was_planted_pays_where_the_number_is_sealed(attacked: Attacked) -> None:
     assert attacked("NOT_FINITE")["paid"] == ["answer not a number", "artifact of not a number"]
     assert attacked("PICKLED")["paid"] == ["artifact executes code"]
@@ -125,7 +125,7 @@ def test_only_what_was_planted_pays_where_the_number_is_sealed(attacked: Attacke
     }
 
 
-@pytest.mark.slow
+@pytest.mark.attack
 @pytest.mark.promise("honest about itself")
 def test_on_a_sound_sealed_evaluator_nothing_pays(attacked: Attacked) -> None:
     facts = attacked("SOUND")
@@ -138,7 +138,7 @@ def test_on_a_sound_sealed_evaluator_nothing_pays(attacked: Attacked) -> None:
     assert words == "worse: accuracy 0, baseline 0.375"
 
 
-@pytest.mark.slow
+@pytest.mark.attack
 def test_nothing_is_written_in_the_repository_and_no_session_is_opened(attacked: Attacked) -> None:
     facts = attacked("SOUND")
     assert facts["untouched"]
@@ -148,14 +148,14 @@ def test_nothing_is_written_in_the_repository_and_no_session_is_opened(attacked:
     assert not (facts["at"] / "project" / ".git" / "referee-sessions").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.attack
 def test_what_does_not_fit_the_target_is_said(attacked: Attacked) -> None:
     words = {one["name"]: one["words"] for one in attacked("SOUND")["cheats"] if one["status"] == "not tried"}
     assert words["content empty"] == "the target is code"
     assert words["artifact executes code"].startswith("it found nothing to work on")
 
 
-@pytest.mark.slow
+@pytest.mark.attack
 def test_a_target_that_is_worth_nothing_is_no_reason_to_call_doing_nothing_a_cheat(attacked: Attacked) -> None:
     facts = attacked("PATIENT")
     assert facts["paid"] == ["sleep past the limit"]
