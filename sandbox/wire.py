@@ -50,7 +50,7 @@ def setting(spec: TrialSpec) -> TrialSpec:
     """Return what a trial's world is built from: all but the draft, where it leaves something, and its time."""
     limits = replace(spec.limits, wall_seconds=0.0)
     score = spec.score and replace(spec.score, log=_any(spec.score.log), total_seconds=0.0)
-    return replace(spec, target_text="", log=_any(spec.log), limits=limits, score=score, retain=None)
+    return replace(spec, target_text="", log=_any(spec.log), limits=limits, score=score, retain=None, channels=())
 
 
 def _any(log: str) -> str:
@@ -61,7 +61,7 @@ def order(spec: TrialSpec) -> bytes:
     """Return the message that adds to a setting what it lacks."""
     message = {"target_text": spec.target_text, "log": spec.log, "wall_seconds": spec.limits.wall_seconds}
     score = {"log": spec.score.log, "total_seconds": spec.score.total_seconds} if spec.score else None
-    return encode(message | {"score": score, "retain": spec.retain and asdict(spec.retain)})
+    return encode(message | {"score": score, "retain": spec.retain and asdict(spec.retain), "channels": spec.channels})
 
 
 def ordered(spec: TrialSpec, message: Mapping[str, Any]) -> TrialSpec:
@@ -69,9 +69,8 @@ def ordered(spec: TrialSpec, message: Mapping[str, Any]) -> TrialSpec:
     limits = replace(spec.limits, wall_seconds=message["wall_seconds"])
     score = spec.score and replace(spec.score, **message["score"])
     retain = _retain_of(message["retain"])
-    return replace(
-        spec, target_text=message["target_text"], log=message["log"], limits=limits, score=score, retain=retain
-    )
+    told = {"target_text": message["target_text"], "log": message["log"], "channels": tuple(message["channels"])}
+    return replace(spec, **told, limits=limits, score=score, retain=retain)
 
 
 def spec_message(spec: TrialSpec) -> dict[str, Any]:

@@ -29,7 +29,6 @@ metrics: {score: {goal: maximize}}
 # Of the forgeries that `sealed` stops, those that win where target and evaluator share a process.
 PAYS = {
     "1 fake metric then exit",
-    "4 result files then exit",
     "60 answer read",
     "artifact is a link",
 }

@@ -16,6 +16,13 @@ from tests.session.pythons import flip, wait_until_settled
 
 
 @pytest.fixture
+def hashed(tmp_path: Path) -> Path:
+    """No hashes from other tests: here it counts what was hashed before."""
+    (tmp_path / "hashed").mkdir()
+    return tmp_path / "hashed"
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with files, a folder in it, and links."""
     place = tmp_path / "data"
