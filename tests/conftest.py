@@ -61,7 +61,7 @@ def _own_home(
     hashed: Path,
 ) -> Generator[None]:
     """No test sees the person's home, git configuration or Referee state."""
-    monkeypatch.setenv("PATH", f"{bare_python}:{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f"{bare_python}:{os.environ.get('PATH', os.defpath)}")
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("REFEREE_STATE_DIR", str(home / "state"))
