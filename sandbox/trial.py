@@ -33,6 +33,7 @@ from . import (
 )
 from .cgroup import Group
 from .errors import SandboxError
+from .left import LeftError
 from .log import redact
 from .ready import Ready, StaleError, prepare, prepare_now
 from .spec import Measurement, Score, TrialSpec
@@ -126,14 +127,13 @@ def _scored(
     """Let the second phase judge what the first one left; nothing of the first is alive."""
     ended = time.monotonic()
     spec = ready.spec
-    frozen = tuple(filter(None, (spec.snapshot, score.private)))
     with _ground(spec, backend, 1) as (folder, group):
         into = folder.part("artifacts")
         os.mkdir(into)
         try:
-            notes = artifacts.collect(ready.world.left, frozen, spec.target, score, into)
-        except artifacts.ArtifactError as error:
-            return replace(first, outcome="crash", reason=str(error))
+            notes = artifacts.collect(ready.world.left, spec, score, into)
+        except LeftError as error:
+            return replace(first, outcome="crash", reason=f"the artifacts cannot pass to the score phase: {error}")
         except OSError as error:
             return replace(first, outcome="crash", reason=f"the artifacts cannot be taken: {error.strerror}")
         built = prepare_now(scoring(spec, score, first.seconds), backend, folder, group)

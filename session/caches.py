@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..sandbox.spec import Cache
+from .consistency import overlap
 from .errors import RepositoryError
 from .places import Checkout
 from .repository import Base
@@ -46,14 +47,14 @@ def refuse(declared: Iterable[str], checkout: Checkout, base: Base, readable: It
         cache = _cache(text, checkout, Path())
         if cache.place == "project":
             _refuse_tracked(text, cache.relative, base)
-        elif _overlap(str((Path.home() / cache.relative).resolve()), str(checkout.root)):
+        elif overlap(str((Path.home() / cache.relative).resolve()), str(checkout.root)):
             raise RepositoryError(
                 f"sandbox.cache: {text} overlaps with the repository. "
                 "A folder inside the project is named relative to it, such as .jit."
             )
         place = str((Path.home() if cache.place == "home" else checkout.root) / cache.relative)
         for path in inputs:
-            if _overlap(place, path):
+            if overlap(place, path):
                 raise RepositoryError(f"sandbox.cache: {text} overlaps with {path}, which a trial reads. {_REMEDY}")
 
 
@@ -65,10 +66,5 @@ def _cache(text: str, checkout: Checkout, store: Path) -> Cache:
 
 def _refuse_tracked(text: str, relative: str, base: Base) -> None:
     for entry in base.files:
-        if _overlap(relative, entry.path):
+        if overlap(relative, entry.path):
             raise RepositoryError(f"sandbox.cache: {text} overlaps with {entry.path}, which is tracked. {_REMEDY}")
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Whether two paths in their normal spelling are the same or one lies below the other."""
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")

@@ -35,13 +35,13 @@ def match_weights(weights: Mapping[str, float], names: tuple[str, ...]) -> None:
 def apart(caches: tuple[str, ...], inputs: tuple[str, ...], target: str | None) -> None:
     """Refuse caches that overlap with each other, with an input or with the target, as far as spelling tells."""
     for one, other in combinations(caches, 2):
-        if _overlap(one, other):
+        if overlap(one, other):
             raise KeyedError("cache", f"{one!r} and {other!r} overlap: name the outer folder alone")
     for cache in caches:
-        if target is not None and _overlap(cache, target):
+        if target is not None and overlap(cache, target):
             raise KeyedError("cache", f"a cache may not hold the target {target!r}, nor lie below it")
         for path in inputs:
-            if _overlap(cache, path):
+            if overlap(cache, path):
                 raise KeyedError("cache", f"{cache!r} overlaps with the input {path!r}: a folder is one or the other")
 
 
@@ -52,9 +52,10 @@ def hidden(private: tuple[str, ...], seen: tuple[str, ...], *, trusted: bool) ->
             "private", "no phase could see them without the target's code: add evaluate.score, or make the target data"
         )
     for path, other in product(private, seen):
-        if _overlap(path, other):
+        if overlap(path, other):
             raise KeyedError("private", f"{path!r} overlaps with {other!r}, which the target's code sees")
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
+    """Whether two paths are the same, or one lies below the other, by spelling."""
     return holds(one, other) or holds(other, one)

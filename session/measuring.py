@@ -1,14 +1,15 @@
 """The parts of the contract that say what is measured, how, and what of it the agent learns."""
 
+from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from . import shorthand
-from .consistency import KeyedError
+from .consistency import KeyedError, overlap
 from .kinds import why_no_data
 from .later import Retain
-from .model import Argv, Artifacts, Model, Seconds, Texts, Variables
+from .model import Argv, Artifacts, Data, Model, Seconds, Texts, Variables
 
 _FORMS: tuple[Literal["command", "function", "call", "problem"], ...] = ("command", "function", "call", "problem")
 
@@ -40,7 +41,7 @@ class Call(Model):
     function: Annotated[str, AfterValidator(shorthand.function_name)]
     """Of the target: its name, or `target.py:name`."""
 
-    args: dict[str, Any] = Field(default_factory=dict[str, Any])
+    args: Data = Field(default_factory=dict[str, Any])
     """What it is called with, by keyword: numbers, texts, lists and mappings."""
 
     check: Annotated[str, AfterValidator(shorthand.function_place)]
@@ -129,6 +130,8 @@ class Evaluate(Model):
             raise KeyedError(
                 "artifacts", "evaluate.score judges artifacts: name what the command leaves, such as [out/]"
             )
+        if twice := next((pair for pair in combinations(self.artifacts, 2) if overlap(*pair)), None):
+            raise KeyedError("artifacts", f"{twice[0]!r} and {twice[1]!r} overlap: name the outer one alone")
         if self.score is None and self.artifacts:
             raise KeyedError("artifacts", "artifacts pass to evaluate.score: give its command too")
         return self

@@ -1,6 +1,6 @@
 """What the models of the contract share: frozen, strict, closed; and the types of their values."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -14,6 +14,7 @@ Artifacts = Annotated[tuple[Annotated[str, AfterValidator(shorthand.artifact_pat
 Argv = Annotated[
     tuple[str, ...], Field(strict=False), AfterValidator(shorthand.command), BeforeValidator(shorthand.words)
 ]
+Data = Annotated[dict[str, Any], AfterValidator(shorthand.plain_data)]
 Seconds = Annotated[float, Field(gt=0, le=shorthand.MAX_SECONDS), BeforeValidator(shorthand.seconds)]
 Bytes = Annotated[int, Field(ge=1_000_000, le=10**18), BeforeValidator(shorthand.size)]
 Memory = Annotated[int | float, BeforeValidator(shorthand.memory), AfterValidator(shorthand.enough_memory)]

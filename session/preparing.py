@@ -23,6 +23,8 @@ from .repository import Base
 from .source_reading import why_lower
 from .watch import Watch
 
+_Commands = tuple[Resolved, Resolved | None, Resolved | None]
+
 
 def prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[Opened, list[str]]:
     """What a session with this tag would be bound to, and warnings about the checkout; nothing is written.
@@ -32,29 +34,9 @@ def prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[O
     """
     contract, checkout = program.contract, project.checkout
     target = contract.target.path
-    entry = project.repository.target_entry(base, target)
-    project.repository.text(entry.oid, f"target {target}")
-    try:
-        project.repository.checkout_text(target)
-    except RefusedError as fault:
-        raise RepositoryError(f"target {fault}") from None
-    words = contract.evaluate.command or _interpreter(checkout)
-    command = resolve(words, checkout)
-    score = None if contract.evaluate.score is None else resolve(contract.evaluate.score, checkout)
-    named = {checkout.prefix + target, *_named(words, command, base, checkout.prefix)}
-    if contract.evaluate.file is not None:
-        named.add(_evaluator(contract, base, checkout.prefix))
-    if contract.evaluate.score and score:
-        named |= _named(contract.evaluate.score, score, base, checkout.prefix)
-    holdout = resolve(contract.holdout.command, checkout) if contract.holdout else None
-    if contract.holdout and holdout:
-        named |= _named(contract.holdout.command, holdout, base, checkout.prefix)
-    commands = {"evaluate.command": command, "evaluate.score": score, "holdout.command": holdout}
-    committed = committed_of(base, checkout.project, checkout.prefix, target)
-    for key, resolved in commands.items():
-        if resolved is not None:
-            refuse_executed(contract, key, resolved.argv, committed)
-    warnings = _refuse_dirty(project, base, named)
+    _refuse_target(project, base, target)
+    command, score, holdout = commands = _commands(contract, checkout, base)
+    warnings = _refuse_dirty(project, base, _named(contract, commands, base, checkout.prefix))
     name = results.choose_name(checkout.project, tag, (path.removeprefix(checkout.prefix) for path in base.by_path))
     if name is None:
         raise RepositoryError(
@@ -90,6 +72,37 @@ def prepare(project: Project, program: Program, base: Base, tag: str) -> tuple[O
     refuse_unset(contract.evaluate.secrets)
     why_lower(project, base, contract)
     return opened, warnings
+
+
+def _refuse_target(project: Project, base: Base, target: str) -> None:
+    entry = project.repository.target_entry(base, target)
+    project.repository.text(entry.oid, f"target {target}")
+    try:
+        project.repository.checkout_text(target)
+    except RefusedError as fault:
+        raise RepositoryError(f"target {fault}") from None
+
+
+def _commands(contract: Contract, checkout: Checkout, base: Base) -> _Commands:
+    """The commands of evaluator, score and holdout, none of which executes what it is to read."""
+    command = resolve(contract.evaluate.command or _interpreter(checkout), checkout)
+    score = None if contract.evaluate.score is None else resolve(contract.evaluate.score, checkout)
+    holdout = resolve(contract.holdout.command, checkout) if contract.holdout else None
+    committed = committed_of(base, checkout.project, checkout.prefix, contract.target.path)
+    for key, one in zip(
+        ("evaluate.command", "evaluate.score", "holdout.command"), (command, score, holdout), strict=True
+    ):
+        if one is not None:
+            refuse_executed(contract, key, one.argv, committed)
+    return command, score, holdout
+
+
+def _named(contract: Contract, commands: _Commands, base: Base, prefix: str) -> set[str]:
+    """The tracked files, relative to the repository, that a trial begins with: they must be as committed."""
+    given = (contract.evaluate.command, contract.evaluate.score, contract.holdout and contract.holdout.command)
+    words = [word for some in (*given, *(one and one.argv for one in commands)) if some for word in some]
+    evaluator = {_evaluator(contract, base, prefix)} if contract.evaluate.file is not None else set[str]()
+    return {prefix + contract.target.path} | evaluator | named_files(words, base.by_path, prefix)
 
 
 def _interpreter(checkout: Checkout) -> tuple[str, ...]:
@@ -134,10 +147,6 @@ def _held_out(project: Project, contract: Contract, base: Base, seen: Iterable[s
 
 def _hidden(command: Resolved | None, seen: Iterable[str]) -> Phase | None:
     return Phase(command.argv, tuple(dict.fromkeys((*command.readable, *seen)))) if command else None
-
-
-def _named(words: tuple[str, ...], command: Resolved, base: Base, prefix: str) -> set[str]:
-    return named_files(words, base.by_path, prefix) | named_files(command.argv, base.by_path, prefix)
 
 
 def _refuse_dirty(project: Project, base: Base, must_be_clean: set[str]) -> list[str]:

@@ -5,13 +5,15 @@ Every function takes one value and returns its full form, or raises ValueError w
 whether a path exists is asked elsewhere.
 """
 
+import math
 import posixpath
 import re
 import shlex
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
-from .shapes import is_sequence
+from .shapes import is_list, is_sequence, is_table
 
 MAX_SECONDS = 365 * 24 * 3600.0
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
@@ -155,6 +157,19 @@ def artifact_path(path: str) -> str:
     if path.startswith(("/", "~", "-")) or ".." in path.split("/") or normal == ".":
         raise ValueError("expected a file or folder inside the project such as out/, without '..'")
     return normal
+
+
+def plain_data(value: dict[str, Any]) -> dict[str, Any]:
+    """The mapping itself, if JSON can hold it: no date, and no number that is not finite."""
+    waiting: list[tuple[str, object]] = list(value.items())
+    while waiting:
+        place, one = waiting.pop()
+        members = enumerate(one) if is_list(one) else one.items() if is_table(one) else ()
+        waiting += [(f"{place}.{key}", inner) for key, inner in members]
+        number = isinstance(one, int | float) and math.isfinite(one)
+        if not (one is None or number or isinstance(one, str | list | dict)):
+            raise ValueError(f"expected numbers, texts, true, false, null, lists and mappings; {place} is {one}")
+    return value
 
 
 def function_name(name: str) -> str:

@@ -44,11 +44,11 @@ def test_a_run_that_fails_leaves_nothing(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("left", "said"),
     [
-        ("os.symlink('/etc/passwd', 'out/link')", "out/link is no plain file of its own"),
-        ("os.symlink('data', 'more')", "more is no folder of its own"),
-        ("os.link('out/deep/model.pt', 'out/second')", "is no plain file of its own"),
-        ("os.mkfifo('out/pipe')", "out/pipe is no plain file of its own"),
-        ("open('out/a\\nReferee-Artifact: x', 'w')", "'out/a\\nReferee-Artifact: x' has a name that cannot stand"),
+        ("os.symlink('/etc/passwd', 'out/link')", "out/link is a link, expected a plain file of its own"),
+        ("os.symlink('data', 'more')", "more is a link, expected a folder"),
+        ("os.link('out/deep/model.pt', 'out/second')", "out/deep/model.pt is a file with a second name"),
+        ("os.mkfifo('out/pipe')", "out/pipe is something special, expected a plain file of its own"),
+        ("open('out/a\\nReferee-Artifact: x', 'w')", "'out/a\\nReferee-Artifact: x' has a name that is too"),
         ("open('out/big', 'w').truncate(10**9)", "with out it would be 1.00 GB; evaluate.retain.max is 1.0 MB"),
         ("[open(f'out/{n}', 'w') for n in range(1000)]", "with out it would be 1001 files; at most 1000 are"),
     ],

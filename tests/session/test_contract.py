@@ -194,3 +194,15 @@ def test_a_contract_survives_json() -> None:
     """The journal stores it so."""
     found = contract("metrics: {a: {goal: minimize, bounds: [0, 1]}, g: {goal: maximize, role: guard, min_ratio: 0.9}}")
     assert Contract.model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.parametrize(("args", "found"), [("{d: 2020-01-01}", "d is 2020-01-01"), ("{a: [1, .nan]}", "a.1 is nan")])
+def test_arguments_of_a_call_are_what_json_holds(args: str, found: str) -> None:
+    (fault,) = faults(instead(f"evaluate: {{call: {{function: f, args: {args}, check: e.py:c}}}}"))
+    assert fault.startswith("program.md: key 'evaluate.call.args': found ")
+    assert fault.endswith(found)
+
+
+def test_artifacts_do_not_overlap() -> None:
+    (fault,) = faults(instead("evaluate: {command: a, score: b, artifacts: [out/, out/x]}"))
+    assert fault == "program.md: key 'evaluate.artifacts': 'out' and 'out/x' overlap: name the outer one alone"
