@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow test-attacks test-endurance test-inspector lint check clean
+.PHONY: demo test test-slow test-attacks test-endurance soak test-inspector lint check clean
 
 demo: .venv/installed
 	$(BIN)/referee demo
@@ -18,6 +18,9 @@ test-attacks: .venv/dev
 
 test-endurance: .venv/dev
 	$(BIN)/pytest -n auto -m endurance
+
+soak: .venv/dev
+	$(BIN)/python -m tests.soak $(SOAK)
 
 test-inspector: .venv/installed
 	scripts/inspector

@@ -3,7 +3,8 @@
 Sources: lines `name: value` (as in Karpathy's autoresearch) and `METRIC name=value` of standard output, a JSON
 object as its last line or all of it, and the files that `documents` knows. All must agree. What the contract
 asks for is read strictly or not at all: one odd numeral, contradiction or missing name is a fault, never
-a zero. Other numbers are returned where they are clean and left out where they are not.
+a zero; so is `eval_cost_usd`, which may be missing. Other numbers are returned where they are clean and left out
+where they are not.
 """
 
 import difflib
@@ -17,6 +18,7 @@ from .documents import Claim
 from .numerals import NotANumberError, number, shown
 
 RESERVED = frozenset({"wall_seconds", "cpu_seconds", "peak_memory_gb"})
+EVAL_COST = "eval_cost_usd"
 LINES = "lines of standard output"
 _LINE_SOURCE = "line "
 _MOST_EXTRAS = 100
@@ -61,12 +63,12 @@ def read(
         OutputError: a contract metric is missing, odd or contradicted, or a result file is unfit.
     """
     asked = tuple(names)
-    ledger = _Ledger(frozenset(asked) - RESERVED)
+    ledger = _Ledger(frozenset({*asked, EVAL_COST}) - RESERVED)
     used: set[str] = set()
     try:
         for claim in chain(_printed(stdout, ledger.asked), documents.claims(stdout, files)):
             channel = LINES if claim.source.startswith(_LINE_SOURCE) else claim.source
-            if claim.name in ledger.asked:
+            if claim.name in asked and claim.name not in RESERVED:
                 if channels and channel not in channels:
                     continue
                 used.add(channel)
@@ -74,7 +76,8 @@ def read(
     except documents.DocumentError as error:
         raise OutputError(str(error)) from error
     contract = {name: measured[name] if name in RESERVED else ledger.agreed(name) for name in asked}
-    return Reading(ledger.extras | contract, tuple(sorted(used)))
+    cost = {EVAL_COST: ledger.agreed(EVAL_COST)} if ledger.claimed(EVAL_COST) else {}
+    return Reading(ledger.extras | cost | contract, tuple(sorted(used)))
 
 
 def _printed(stdout: bytes, asked: frozenset[str]) -> Iterator[Claim]:
@@ -122,8 +125,12 @@ class _Ledger:
             self._spoiled.add(claim.name)
             self.extras.pop(claim.name, None)
 
+    def claimed(self, name: str) -> bool:
+        """Return whether a name that is read strictly was reported at all."""
+        return bool(self._claims[name])
+
     def agreed(self, name: str) -> float:
-        """Return the one value of a contract metric."""
+        """Return the one value of a name that is read strictly."""
         seen = list(self._claims[name].items())
         if not seen:
             raise OutputError(f"{name} was not reported: {self._hint(name)}")

@@ -8,6 +8,7 @@ foresaw is written to a file that the error names, never shown as a traceback.
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from .. import __version__
 from ..sandbox.errors import RefereeError
 from ..session.errors import RefusedError
 from ..session.loop import Call, Loop
+from ..session.person import News
 from ..tools.base import Listed
 from ..tools.table import TOOLS
 from . import replies
@@ -85,7 +87,8 @@ async def _answer(loop: Loop, tool: Listed, call: Call) -> types.CallToolResult:
     try:
         facts = await _facts(loop, tool, call)
     except RefereeError as fault:
-        return _failed(tool, str(fault))
+        said = str(fault)
+        return await loop.told(None, lambda news: _failed(tool, "\n".join(filter(None, [said, news.text, news.note]))))
     except Exception as fault:  # noqa: BLE001 - the one place where what nobody foresaw becomes an answer
         return _failed(tool, note_unexpected(fault))
     text = types.TextContent(type="text", text=replies.compact(facts))
@@ -99,7 +102,12 @@ async def _facts(loop: Loop, tool: Listed, call: Call) -> dict[str, Any]:
         fault = RefusedError(explain(tool, error))
         await loop.refuse(call, fault)
         raise fault from None
-    return await loop.steady(lambda: replies.structured(reply, view))
+    return await loop.told(view, lambda news: replies.structured(reply, view, _but_own(tool, news)))
+
+
+def _but_own(tool: Listed, news: News) -> News:
+    """What the person says, without being sent to the tool that answers just now."""
+    return replace(news, policy=False) if tool.name == "read_program" else news
 
 
 def _failed(tool: Listed, text: str) -> types.CallToolResult:

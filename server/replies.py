@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from ..session.person import News
 from ..session.reply import Reply
 from ..session.shapes import is_list, is_table
 from ..session.state import State
@@ -10,13 +11,15 @@ from ..session.untrusted import fenced
 from ..session.view import View
 
 
-def structured(reply: Reply, view: View) -> dict[str, Any]:
-    """The reply as one object, with what every reply carries."""
-    facts: dict[str, Any] = {"text": _text(reply)}
+def structured(reply: Reply, view: View, news: News) -> dict[str, Any]:
+    """The reply as one object, with what every reply carries, and what the person says."""
+    facts: dict[str, Any] = {"text": "\n".join(filter(None, [news.text, _text(reply)]))}
     facts |= {name: value for name, value in reply.facts.items() if value is not None}
     facts |= view.standing()
-    if view.note:
-        facts["note"] = view.note
+    if news.lines:
+        facts["told"] = list(news.lines)
+    if note := ". ".join(filter(None, [news.note, view.note])):
+        facts["note"] = note
     facts["journal"] = view.head
     facts["next"] = _next(reply, facts, view.maybe_state)
     return {name: _sound(value) for name, value in facts.items()}
@@ -32,8 +35,10 @@ def compact(facts: dict[str, Any]) -> str:
         "seconds left": left["seconds_left"],
         "dollars left": left["cost_usd_left"],
         "continue": facts["continue"],
+        "paused": facts.get("paused"),
     }
     lines = [facts["text"], f"[{_joined(standing)}]", *([f"Note: {facts['note']}."] if "note" in facts else [])]
+    lines += [f"{name.capitalize()}: {left[name]}." for name in ("warning", "nudge") if name in left]
     return "\n".join([*lines, f"Next: {facts['next']} (journal {facts['journal'][:12]})"])
 
 
@@ -69,6 +74,8 @@ def _next(reply: Reply, facts: dict[str, Any], state: State | None) -> str:
         return f"keep accepts trial {waiting.number}{condition}; revert discards it."
     if not facts["continue"]:
         return f"Stop: {facts['budget']['reason']}. append_result may still add words."
+    if facts.get("paused"):
+        return "run_eval waits until the person resumes the session; reading and editing go on."
     return reply.next or "run_trial tries one idea."
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import anyio
 from mcp.server.stdio import stdio_server
@@ -13,12 +14,15 @@ from .app import build
 
 
 async def serve(folder: Path, tag: str | None) -> None:
-    """Serve one client until its input ends, or until SIGINT, SIGTERM or SIGHUP."""
+    """Serve one client until its input ends, until it no longer reads, or until SIGINT, SIGTERM or SIGHUP."""
     server = build(folder, tag)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
         async with stdio_server() as (read_stream, write_stream):
-            await server.run(read_stream, write_stream, server.create_initialization_options())
+            try:
+                await server.run(read_stream, write_stream, server.create_initialization_options())
+            except anyio.get_cancelled_exc_class():
+                _end()  # the session is closed, and what reads our input can neither be cancelled nor waited for
         tasks.cancel_scope.cancel()
 
 
@@ -29,9 +33,13 @@ async def _stop_on_signal(scope: anyio.CancelScope) -> None:
             return
 
 
-def main(folder: Path, tag: str | None) -> int:
+def main(folder: Path, tag: str | None) -> NoReturn:
     """Serve, and end the process without waiting for a reader that still waits for input."""
     hide_memory()  # a trial of the same user must not read our environment
     anyio.run(serve, folder, tag)
+    _end()
+
+
+def _end() -> NoReturn:
     sys.stderr.flush()
     os._exit(0)

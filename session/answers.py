@@ -2,6 +2,7 @@
 
 from . import retention
 from .feedback import log_lines, told
+from .live import last_line
 from .reply import Reply
 from .session import Session
 from .state import Trial
@@ -10,6 +11,7 @@ from .view import show_metrics, trial_facts
 
 _LOG_TAIL = 20
 _LOG_CHARS = 8_000
+_PROGRESS_CHARS = 200
 
 
 def baseline_failed_text(session: Session) -> str:
@@ -29,7 +31,21 @@ def running_reply(session: Session) -> Reply:
     trial = session.state.trials[number]
     seconds = session.elapsed() - trial.started
     text = f"Trial {number} ({trial.description}) is running: {seconds:.0f} s of at most {trial.limit:.0f} s."
-    return Reply(text, next="run_eval goes on waiting for it.", facts={"trial": number, "status": "running"})
+    line = last_line(session.contract, session.state_home, number, seconds)
+    facts = {"trial": number, "status": "running"}
+    return Reply(text, next="run_eval goes on waiting for it.", facts=facts, untrusted=line)
+
+
+def progress(session: Session) -> str:
+    """The same in one short line, for a client that shows what goes on."""
+    number = session.state.running
+    trial = None if number is None else session.state.trials.get(number)
+    if trial is None:
+        return "paused by the person" if session.state.paused else "working"
+    seconds = session.elapsed() - trial.started
+    said = f"trial {trial.number}: {seconds:.0f} s of at most {trial.limit:.0f} s"
+    line = last_line(session.contract, session.state_home, trial.number, seconds)
+    return " | ".join(filter(None, [said, line]))[:_PROGRESS_CHARS]
 
 
 def trial_reply(session: Session, trial: Trial) -> Reply:
@@ -37,7 +53,7 @@ def trial_reply(session: Session, trial: Trial) -> Reply:
     said = (
         f"Trial {trial.number} ({trial.description}): {trial.verdict}. {show_metrics(trial.metrics, session.contract)}"
     )
-    lasting = retention.said(session.journal.records, trial.number)
+    lasting = retention.said(trial.lasting)
     text = f"{said.rstrip()}\n{told(session.contract, trial.reason)}. Took {trial.seconds:.1f} s. {lasting}".rstrip()
     tail = _log_end(session, trial.number) if trial.failed else ""
     return Reply(text, next=_next(trial), facts=trial_facts(trial, session.contract), untrusted=tail)

@@ -6,6 +6,7 @@ a clock that was wound back then loses the time between them.
 """
 
 import math
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from .errors import RefusedError
 
 HOUR = 3600.0
 MANY = 1_000_000_000
+_LEAST_SECONDS = 0.001  # the journal rounds its clock to milliseconds
 _Amount = TypeVar("_Amount", int, float)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -52,11 +54,13 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class BudgetState:
-    """Whether a session is over, by which limits (empty if it is not), and what is left."""
+    """Whether a session is over, why (empty if it is not), what is left, and what a person can do about its end."""
 
     exhausted: bool
     reason: str
     left: Left
+    headline: str = "the budget is used up"
+    remedy: str = "a person can add more with `referee extend`"
 
     @property
     def seconds_left(self) -> float | None:
@@ -70,7 +74,7 @@ def check(budget: Budget, spent: Spent) -> BudgetState:
     left = Left(
         experiments=_left(budget.max_experiments, spent.experiments),
         seconds=_left(seconds, spent.seconds),
-        cost_usd=_left(budget.max_cost_usd, spent.cost_usd),
+        cost_usd=_payable(_left(budget.max_cost_usd, spent.cost_usd), budget.usd_per_hour),
         consecutive_crashes=_left(budget.max_consecutive_crashes, spent.consecutive_crashes),
     )
     reached = [
@@ -90,10 +94,21 @@ def _left(limit: _Amount | None, used: _Amount) -> _Amount | None:
     return None if limit is None else max(limit - used, limit - limit)
 
 
+def _payable(usd: float | None, usd_per_hour: float | None) -> float | None:
+    """Dollars left, or 0 where they pay for no measuring: a rounding error is no trial."""
+    return 0.0 if usd and usd_per_hour and usd / usd_per_hour * HOUR < _LEAST_SECONDS else usd
+
+
 def trial_limit(budget: Budget, spent: Spent, timeout: float) -> float:
-    """Seconds that the next trial may take: the smaller of its timeout and what is left; 0 if nothing is left."""
-    left = check(budget, spent).seconds_left
-    return timeout if left is None else min(timeout, left)
+    """Seconds that the next trial may take: its timeout, or less if less is left; 0 if nothing is left.
+
+    What is left are seconds of real time, and those of measuring that the dollars left pay for.
+    """
+    left = check(budget, spent).left
+    limits = [timeout, left.seconds]
+    if left.cost_usd is not None and budget.usd_per_hour is not None:
+        limits.append(left.cost_usd / budget.usd_per_hour * HOUR)
+    return min(limit for limit in limits if limit is not None)
 
 
 def estimate_trials(budget: Budget, spent: Spent, mean_trial_seconds: float) -> int | None:
@@ -106,16 +121,42 @@ def estimate_trials(budget: Budget, spent: Spent, mean_trial_seconds: float) -> 
         fits.append(state.left.experiments)
     if state.left.seconds is not None and mean_trial_seconds > 0:
         fits.append(int(min(state.left.seconds / mean_trial_seconds, MANY)))
-    if state.left.cost_usd is not None and spent.cost_usd > 0 and spent.experiments > 0:
-        fits.append(int(min(state.left.cost_usd / spent.cost_usd * spent.experiments, MANY)))
+    each = _usd_of_a_trial(budget, spent, mean_trial_seconds)
+    if state.left.cost_usd is not None and each > 0:
+        fits.append(int(min(state.left.cost_usd / each, MANY)))
     return min(fits, default=None)
 
 
+def _usd_of_a_trial(budget: Budget, spent: Spent, seconds: float) -> float:
+    so_far = spent.cost_usd / spent.experiments if spent.experiments else 0.0
+    return max(so_far, (budget.usd_per_hour or 0.0) * seconds / HOUR)
+
+
+def estimate_seconds(budget: Budget, spent: Spent, mean_trial_seconds: float) -> float | None:
+    """Seconds that the session still takes, if its trials go on taking what they did; None without a limit that tells.
+
+    Edge: what an agent thinks between two trials is not foreseen, unless real time is what runs out.
+    """
+    left, trials = check(budget, spent).seconds_left, estimate_trials(budget, spent, mean_trial_seconds)
+    measuring = None if trials is None or mean_trial_seconds <= 0 else trials * mean_trial_seconds
+    return min((seconds for seconds in (left, measuring) if seconds is not None), default=None)
+
+
 def extend(
-    budget: Budget, *, experiments: int | None = None, hours: float | None = None, usd: float | None = None
+    budget: Budget,
+    *,
+    experiments: int | None = None,
+    hours: float | None = None,
+    usd: float | None = None,
+    goal: float | None = None,
 ) -> Budget:
-    """The budget with limits raised by these amounts; what has no limit keeps none. Raises RefusedError."""
+    """The budget with limits raised by these amounts, and another goal; what has no limit keeps none.
+
+    Raises:
+        RefusedError: If an amount is not above 0 or more than a budget can hold, or the goal is no finite number.
+    """
     limits = {
+        "goal": _another(budget.goal, goal),
         "max_experiments": _raised("experiments", budget.max_experiments, experiments),
         "max_wall_clock_hours": _raised("hours", budget.max_wall_clock_hours, hours),
         "max_cost_usd": _raised("usd", budget.max_cost_usd, usd),
@@ -125,6 +166,14 @@ def extend(
     except ValidationError as fault:
         key = fault.errors()[0]["loc"][0]
         raise RefusedError(f"extend: {key} would be {limits[str(key)]}, more than a budget can hold") from None
+
+
+def _another(goal: float | None, wanted: float | None) -> float | None:
+    if wanted is None:
+        return goal
+    if not abs(wanted) <= sys.float_info.max:
+        raise RefusedError("extend: goal: expected a finite number")
+    return float(wanted)
 
 
 def _raised(name: str, limit: _Amount | None, more: _Amount | None) -> _Amount | None:

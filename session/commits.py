@@ -1,8 +1,8 @@
 """The message of a trial's commit: the description as subject, what was measured as trailers."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 
+from .errors import RepositoryError
 from .opened import Opened
 from .results import number
 from .session import Session
@@ -59,5 +59,10 @@ def write(
         agent=session.agent,
         artifacts=artifacts,
     )
-    when = int(datetime.fromisoformat(journal.records[-1].time).timestamp())
-    return session.project.git.write_commit(trial.tree, trial.parent, text, when)
+    when = int(session.state.last.utc) if session.state.last else 0
+    git = session.project.git
+    try:
+        return git.write_commit(trial.tree, trial.parent, text, when)
+    except RepositoryError:  # the person's git may have collected the tree before a ref held it
+        session.project.repository.with_target(session.base, session.target, trial.blob)
+        return git.write_commit(trial.tree, trial.parent, text, when)

@@ -16,6 +16,7 @@ from . import shorthand
 from .consistency import KeyedError, apart, hidden, match_weights, ordered
 from .integrity import Integrity, level, refuse_weaker, reported
 from .later import Holdout, refuse_found, refuse_leaving
+from .limits import Budget, Plateau
 from .measuring import Call, Evaluate, Feedback, Target
 from .model import (
     Bounds,
@@ -43,6 +44,7 @@ __all__ = [
     "Goal",
     "Keep",
     "Metric",
+    "Plateau",
     "Program",
     "Sandbox",
     "Target",
@@ -266,22 +268,6 @@ class Contract(Model):
         dump = self.model_dump(mode="json")
         dump["metrics"] = list(dump["metrics"].items())
         return hashlib.sha256(json.dumps(dump, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-class Budget(Model):
-    """The limits of a session; what runs out first ends it. None means no limit."""
-
-    max_experiments: Annotated[int, Field(ge=1, le=1_000_000)] | None = 100
-    """Trials, the baseline not counted."""
-
-    max_wall_clock_hours: Annotated[float, Field(gt=0, le=shorthand.MAX_SECONDS / 3600)] | None = 8.0
-    """Hours of real time since the baseline began."""
-
-    max_cost_usd: Annotated[float, Field(gt=0)] | None = None
-    """Dollars."""
-
-    max_consecutive_crashes: Annotated[int, Field(ge=1, le=1_000_000)] | None = 10
-    """Crashes and timeouts in a row after which the session ends."""
 
 
 class Program(Model):

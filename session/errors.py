@@ -17,3 +17,7 @@ class JournalError(RefereeError):
 
 class RefusedError(RefereeError):
     """A call that the rules do not allow now; the text says what is wrong and which call comes next."""
+
+
+class PausedError(RefusedError):
+    """A trial may not begin, because the person has paused the session."""

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from .consistency import KeyedError
-from .contract import Budget, Call, Contract, Evaluate, Feedback, Keep, Metric, Sandbox, Target
+from .contract import Budget, Call, Contract, Evaluate, Feedback, Keep, Metric, Plateau, Sandbox, Target
 from .later import Holdout, Retain
 from .shapes import is_list, is_table
 from .wording import CUT, clean, quoted
@@ -22,7 +22,6 @@ Error = Mapping[str, Any]
 
 UNBUILT: dict[tuple[str, ...], tuple[str, ...]] = {
     ("keep",): ("max_jump", "on_suspicious"),
-    ("budget",): ("plateau", "goal"),
 }
 """Keys whose behaviour is designed and not built; by the place where they may stand one day."""
 
@@ -38,6 +37,7 @@ _MODELS: dict[Path, type[BaseModel]] = {
     ("sandbox",): Sandbox,
     ("feedback",): Feedback,
     ("budget",): Budget,
+    ("budget", "plateau"): Plateau,
 }
 
 _EXAMPLES = {

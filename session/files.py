@@ -73,15 +73,23 @@ def make_private(folder: Path) -> None:
         place.mkdir(mode=0o700, exist_ok=True)
 
 
-def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Put `data` at `path` by renaming a finished file over it; neither it nor its folder is followed as a link."""
+def write_whole(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = False) -> None:
+    """Put `data` at `path` by renaming a finished file over it; neither it nor its folder is followed as a link.
+
+    With `sync` it is on the disk when this returns, whole, even where the power goes right after.
+    """
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     spare = f".{path.name}.{secrets.token_hex(8)}"
     try:
         with open(os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder), "wb") as file:
             file.write(data)
             os.fchmod(file.fileno(), mode)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(spare, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        if sync:
+            os.fsync(folder)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(spare, dir_fd=folder)

@@ -26,6 +26,7 @@ from .errors import RepositoryError
 from .files import make_private, write_whole
 
 _BATCH_HEADER_WORDS = 3  # object id, type, size; a missing object answers with two
+_REMEMBERED = 4  # blobs that were written last: more than are ever without a ref at a time
 _TYPES = {"040000": "tree", "160000": "commit"}  # by mode; everything else is a blob
 
 _NO_CONFIGURATION = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_ATTR_NOSYSTEM": "1"}
@@ -59,7 +60,8 @@ class Git:
     """
 
     def __init__(self, owned: Path, common_dir: Path) -> None:
-        self.dir = owned
+        self.dir, self._common_dir = owned, common_dir
+        self._written: dict[str, bytes] = {}
         make_private(owned)
         self._client = _client(owned)
         extensions = self._extensions(common_dir / "config")
@@ -124,6 +126,7 @@ class Git:
         process = self._start(arguments, env)
         out, err = process.communicate(data)
         if process.returncode not in ok:
+            self._refuse_gone()
             said = err.decode("utf-8", "replace").strip() or f"exit {process.returncode}"
             raise RepositoryError(f"git {arguments[0]} failed: {said}")
         return out
@@ -187,16 +190,27 @@ class Git:
         """
         with self._reading:
             found = self._ask(oid)
+            if found is None and oid in self._written:  # the person's git collected it before a ref held it
+                self.write_blob(self._written[oid])
+                found = self._ask(oid)
             if found is not None and self.object_id(*found) != oid:
                 self._stop()  # what it says next may still belong to this answer
                 raise RepositoryError(f"object {oid[:7]} is damaged. Run `git fsck`.")
         if found is None:
+            self._refuse_gone()
             raise RepositoryError(
                 f"object {oid} is missing from the repository. Fetch it (`git fetch --refetch`) and try again."
             )
         if found[0] != kind:
             raise RepositoryError(f"object {oid[:7]} is a {found[0]}, expected a {kind}.")
         return found[1]
+
+    def _refuse_gone(self) -> None:
+        if not (self._common_dir / "objects").is_dir():
+            raise RepositoryError(
+                f"{self._common_dir}: is not there any more; the repository was moved or deleted. "
+                "Put it back, or start the server again in its new place: the session goes on there."
+            )
 
     def _ask(self, oid: str) -> tuple[str, bytes] | None:
         """Type and bytes of an object, unchecked; None if it is missing, empty if git broke off its answer."""
@@ -233,7 +247,9 @@ class Git:
 
     def write_blob(self, data: bytes) -> str:
         """Store bytes as a blob, exactly as they are."""
-        return self._word("hash-object", "-w", "--stdin", data=data)
+        oid = self._word("hash-object", "-w", "--stdin", data=data)
+        self._written = {**dict(list(self._written.items())[1 - _REMEMBERED :]), oid: data}
+        return oid
 
     def write_tree(self, entries: Iterable[tuple[str, str, str, str]]) -> str:
         """Store one folder, given as (mode, type, oid, name)."""

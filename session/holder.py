@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -13,11 +13,21 @@ _PATIENCE = 0.25  # seconds: `held_by` has the lock for a moment to find out whe
 
 
 class Holder:
-    """The lock of one session, held until `release` or the end of the process, however it ends."""
+    """The lock of one session, held until `release` or the end of the process, however it ends.
+
+    As a context manager it is held for the body.
+    """
 
     def __init__(self, folder: Path, tag: str) -> None:
         self._lock = _lock(folder)
         self._folder, self._tag = folder, tag
+
+    def __enter__(self) -> Self:
+        self.take()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.release()
 
     def take(self) -> None:
         """Hold the session.

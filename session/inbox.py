@@ -5,6 +5,7 @@ file. What is not a message is left alone.
 """
 
 import json
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Any
 
 from .files import write_whole
 from .shapes import is_table
+
+_COARSE = 1_000_000_000  # nanoseconds within which two changes may bear the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ def drop(folder: Path, kind: str, data: Mapping[str, Any]) -> None:
     """Leave a message for the holder of the session."""
     folder.mkdir(exist_ok=True)
     name = uuid.uuid4().hex
-    write_whole(folder / f"{name}.json", json.dumps({"id": name, "kind": kind, "data": dict(data)}).encode(), 0o600)
+    text = json.dumps({"id": name, "kind": kind, "data": dict(data)})
+    write_whole(folder / f"{name}.json", text.encode(), 0o600, sync=True)
 
 
 def waiting(folder: Path) -> list[tuple[Path, Message]]:
@@ -38,9 +42,26 @@ def waiting(folder: Path) -> list[tuple[Path, Message]]:
         try:
             message = _message(json.loads(path.read_bytes()))
             found.append((path.stat().st_mtime, path, message))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
     return [(path, message) for _, path, message in sorted(found, key=lambda item: (item[0], item[1].name))]
+
+
+class Lookout:
+    """Whether a folder may hold something new, at the price of one look at its time."""
+
+    def __init__(self) -> None:
+        self._seen: int | None = None
+
+    def changed(self, folder: Path) -> bool:
+        """Whether something came since the last call; also where the clock is too coarse to tell, never too seldom."""
+        try:
+            at = folder.stat().st_mtime_ns
+        except OSError:
+            self._seen = None
+            return False
+        before, self._seen = self._seen, at if time.time_ns() - at > _COARSE else None
+        return at != before
 
 
 def _message(fields: Any) -> Message:

@@ -4,12 +4,10 @@ Guarantee: a running trial belongs to the server and not to the call that starte
 out of patience detaches; a second call attaches; when the server ends, the trial is killed and closed as interrupted.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import anyio
 from anyio import to_thread
@@ -18,8 +16,12 @@ from anyio.abc import TaskGroup
 from ..sandbox.errors import RefereeError
 from ..sandbox.launch import Launcher
 from . import trials
-from .answers import running_reply
+from .answers import progress, running_reply
+from .call import Call
+from .errors import PausedError
+from .inbox import Lookout
 from .opening import open_session
+from .person import News
 from .places import probes
 from .plan import asked, gpus
 from .project import Project
@@ -27,41 +29,19 @@ from .protections import KIND, record_of
 from .reading import read_only
 from .reply import Reply
 from .rows import Words, write_forgotten
-from .runner import Job, concluded, measure, tried
+from .runner import Job, concluded, ended, measure, tried
 from .session import Change, Session
 from .steering import take_in
+from .telling import Teller
 from .view import View
 
+__all__ = ["WAIT_SECONDS", "Call", "Loop"]
+
 WAIT_SECONDS = 100.0
-_SHORT = 200
-_MOST_ARGUMENTS = 20  # more than any tool takes
+_LOOK_SECONDS = 1.0
+_RESUMED_SECONDS = 0.25
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a tool, as the journal tells it: tool, arguments, and the ids that the client gave it."""
-
-    tool: str
-    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    ids: Mapping[str, str] = field(default_factory=dict[str, str])
-
-    @property
-    def key(self) -> str:
-        """The same for two calls that ask for the same trial."""
-        wanted = {name: value for name, value in self.arguments.items() if name != "wait_seconds"}
-        return json.dumps([self.tool, wanted], sort_keys=True, default=str)
-
-    def record(self) -> dict[str, Any]:
-        """The call as the journal holds it: long texts by their length alone."""
-        few = list(self.arguments.items())[:_MOST_ARGUMENTS]
-        short = {name[:_SHORT]: _shortened(value) for name, value in few}
-        return {"tool": self.tool, "arguments": short, "ids": dict(self.ids)}
-
-
-def _shortened(value: object) -> object:
-    text = json.dumps(value, default=str)
-    return json.loads(text, parse_constant=str) if len(text) <= _SHORT else f"({len(text)} characters)"
+_Begun = Callable[[Session], Awaitable[Reply | Job]]
 
 
 class Loop:
@@ -77,6 +57,7 @@ class Loop:
         self._project: Project | None = None
         self._session: Session | None = None
         self._job: Job | None = None
+        self._teller = Teller()
         self._tasks: TaskGroup
         self.agent = ""
 
@@ -84,6 +65,7 @@ class Loop:
         self._stack = AsyncExitStack()
         self._stack.push_async_callback(self._close)
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
+        self._tasks.start_soon(self._attend)
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -133,22 +115,26 @@ class Loop:
 
     async def refuse(self, call: Call, fault: RefereeError) -> None:
         """Journal a call that was refused before it reached a verb, such as one with wrong arguments."""
+        if self._session is not None:
+            await self._take_in(self._session)
         async with self._lock:
             self._journal(call)
             self._refused(call, fault)
 
-    async def steady(self, shape: Callable[[], _T]) -> _T:
-        """Shape an answer while nothing changes what it tells."""
+    async def told(self, view: View | None, shape: Callable[[News], _T]) -> _T:
+        """Shape an answer while nothing changes what it tells, with what the person said since the last one.
+
+        Args:
+            view: What the answer was read from; None for the open session, if there is one.
+            shape: Makes the answer.
+        """
         async with self._lock:
-            return shape()
+            view = view or self._session
+            return shape(News() if view is None else self._teller.news(view, self._session))
 
     def running(self) -> str:
-        """What is going on, in a few words, for a client that shows progress."""
-        session = self._session
-        number = None if session is None else session.state.running
-        if session is None or number is None or (trial := session.state.trials.get(number)) is None:
-            return "working"
-        return f"trial {trial.number}: {session.elapsed() - trial.started:.0f} s of at most {trial.limit:.0f} s"
+        """What is going on, in at most 200 characters, for a client that shows progress."""
+        return "working" if self._session is None else progress(self._session)
 
     def _found_project(self) -> Project:
         if self._project is None:
@@ -179,36 +165,79 @@ class Loop:
         if self._job is None or self._job.done.is_set():
             trials.abandon(session, "")
 
+    async def _attend(self) -> None:
+        """Take in what the person asks for also while no call comes."""
+        inbox = Lookout()
+        while True:
+            await anyio.sleep(_LOOK_SECONDS)
+            if self._session is not None and inbox.changed(self._session.state_home / "inbox"):
+                await self._take_in(self._session)
+            if self._session is not None and self._session.cut_short and self._job is not None:
+                self._job.scope.cancel()
+
+    async def _take_in(self, session: Session) -> None:
+        with suppress(RefereeError, OSError):  # the next call meets the same fault, and tells it
+            async with self._lock:
+                await to_thread.run_sync(lambda: take_in(session))
+
     # --- the trial -----------------------------------------------------------------------------------------------
 
     async def run(self, call: Call, description: str, wait_seconds: float) -> tuple[Reply, View]:
         """Measure the draft, or wait for whatever trial is running."""
-        async with self._lock:
-            session = await self._opened()
-            self._journal(call)
+
+        async def begun(session: Session) -> Reply | Job:
             job = self._job
-            if job is None or not job.waits_for(session.state.draft):
-                begun = await self._told(
-                    call, lambda: trials.measured_before(session) or trials.start(session, description)
-                )
-                if isinstance(begun, Reply):
-                    return begun, session
-                job = self._work_on(Job(call.key, description, None), session, begun)
-        return await self._wait(call, job, session, wait_seconds), session
+            if job is not None and job.waits_for(session.state.draft):
+                return job
+            found = await to_thread.run_sync(
+                lambda: trials.measured_before(session) or trials.start(session, description)
+            )
+            return (
+                found if isinstance(found, Reply) else self._work_on(Job(call.key, description, None), session, found)
+            )
+
+        return await self._trial_of(call, begun, wait_seconds)
 
     async def run_trial(self, call: Call, change: Change, words: Words, wait_seconds: float) -> tuple[Reply, View]:
         """Edit, run, decide and write the row; the same call again attaches to the trial that it started."""
+
+        async def begun(session: Session) -> Reply | Job:
+            job, draft = self._job, session.state.draft
+            if job is not None and job.key == call.key and not job.delivered:
+                return job
+            found = await to_thread.run_sync(lambda: tried(session, change, words))
+            if isinstance(found, Reply):
+                return found
+            return self._work_on(Job(call.key, words.description or "", words, draft), session, found)
+
+        return await self._trial_of(call, begun, wait_seconds)
+
+    async def _trial_of(self, call: Call, begun: _Begun, wait_seconds: float) -> tuple[Reply, View]:
+        """Begin a trial or attach to one, once the session is not paused, and wait for it; all within the time."""
+        until = anyio.current_time() + wait_seconds
         async with self._lock:
             session = await self._opened()
             self._journal(call)
-            job = self._job
-            if job is None or job.key != call.key or job.delivered:
-                draft = session.state.draft
-                begun = await self._told(call, lambda: tried(session, change, words))
-                if isinstance(begun, Reply):
-                    return begun, session
-                job = self._work_on(Job(call.key, words.description or "", words, draft), session, begun)
-        return await self._wait(call, job, session, wait_seconds), session
+            found = await self._unless_paused(call, begun, session, until)
+        while found is None:
+            with anyio.CancelScope(deadline=until):
+                while session.state.paused:  # noqa: ASYNC110 - whoever takes the resume in does so in a thread
+                    await anyio.sleep(_RESUMED_SECONDS)
+            async with self._lock:
+                session = await self._opened()
+                found = await self._unless_paused(call, begun, session, until)
+        if isinstance(found, Reply):
+            return found, session
+        return await self._wait(call, found, session, until - anyio.current_time()), session
+
+    async def _unless_paused(self, call: Call, begun: _Begun, session: Session, until: float) -> Reply | Job | None:
+        try:
+            return await begun(session)
+        except RefereeError as fault:
+            if isinstance(fault, PausedError) and anyio.current_time() < until:
+                return None
+            self._refused(call, fault)
+            raise
 
     def _work_on(self, job: Job, session: Session, begun: trials.Begun) -> Job:
         self._job = job
@@ -217,7 +246,11 @@ class Loop:
 
     async def _perform(self, job: Job, session: Session, begun: trials.Begun) -> None:
         try:
-            job.reply = await self._trial(job, session, begun)
+            with job.scope:
+                job.reply = await self._trial(job, session, begun)
+            if job.reply is None:
+                async with self._lock:
+                    job.reply = await to_thread.run_sync(lambda: ended(session, job))
         except Exception as fault:  # noqa: BLE001 - handed to the call that waits for this trial, which reports it
             job.fault = fault
             with suppress(RefereeError, OSError):  # what cannot be closed now is closed by the next call that writes
@@ -238,10 +271,11 @@ class Loop:
         return following
 
     async def _wait(self, call: Call, job: Job, session: Session, wait_seconds: float) -> Reply:
-        with anyio.move_on_after(wait_seconds):
+        with anyio.move_on_after(max(wait_seconds, 0)):
             await job.done.wait()
         if not job.done.is_set():
-            return await self.steady(lambda: running_reply(session))
+            async with self._lock:
+                return running_reply(session)
         job.delivered = True
         if job.fault is not None:
             async with self._lock:

@@ -10,14 +10,15 @@ from datetime import datetime
 from pathlib import Path
 
 from .. import __version__
-from . import results
+from . import checkpoint, results
 from .command import named_files
 from .contract import Program
 from .errors import RepositoryError
 from .files import make_private
+from .fold import apply
 from .frozen import frozen
 from .holder import Holder
-from .journal import Journal
+from .journal import Journal, Loaded
 from .opened import Opened, facts_of
 from .pins import Pins
 from .places import PROGRAM, refuse_pointer
@@ -27,7 +28,7 @@ from .project import Known, Project, refuse_tag
 from .refs import Refs, refuse_blocked, refuse_checked_out
 from .rows import write_forgotten
 from .session import Ground, Session
-from .state import State, apply, fold
+from .state import State
 from .trials import complete_baseline, interrupt
 from .watch import Watch
 
@@ -49,8 +50,8 @@ def _resume(project: Project, known: Known) -> Session:
     refuse_pointer(project.checkout, known.tag)
     with ExitStack() as undo:
         holder = _held(undo, known.home, known.tag)
-        journal = _journal(undo, known.home)
-        state = fold(journal.records)
+        loaded, state = checkpoint.load(known.home)
+        journal = _journal(undo, known.home, loaded)
         if state is None or state.opened.contract.digest() != known.digest:
             raise RepositoryError(
                 f"session {known.tag}: its journal has no opening record of its contract. {_OTHER_TAG}"
@@ -69,8 +70,8 @@ def _held(undo: ExitStack, home: Path, tag: str) -> Holder:
     return holder
 
 
-def _journal(undo: ExitStack, home: Path) -> Journal:
-    journal = Journal(home / "journal.jsonl")
+def _journal(undo: ExitStack, home: Path, loaded: Loaded | None = None) -> Journal:
+    journal = Journal(home / "journal.jsonl", loaded)
     undo.callback(journal.close)
     return journal
 
@@ -141,7 +142,7 @@ def _begin(
     opened: Opened,
     warnings: list[str],
 ) -> Session:
-    if journal.records:
+    if journal.lines:
         raise RepositoryError(f"session {opened.tag} was opened by another process just now. Call again to join it.")
     blob = project.repository.target_entry(project.base(opened.base), opened.target).oid
     pins = Pins(tuple(opened.pins)).take()

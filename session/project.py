@@ -1,5 +1,6 @@
 """A folder with a `program.md` inside a repository, and the sessions that were opened for it."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +11,11 @@ from .errors import JournalError, RepositoryError
 from .files import read_at_most, write_whole
 from .places import PROGRAM, find_checkout
 from .repository import Base, Repository
+from .snapshot import Identity, identity
 
 _POINTER_BYTES = 4096
+_TICK = 2_000_000_000  # nanoseconds; file systems differ
+_MTIME = 4
 _FIRST_RECORD_BYTES = 4_000_000  # it holds the contract and a fingerprint for each input
 
 
@@ -37,6 +41,7 @@ class Project:
         self.repository = Repository(self.checkout)
         self.git = self.repository.git
         self._bases: dict[str, Base] = {}
+        self._program: tuple[Identity, Program] | None = None
 
     def program(self) -> Program:
         """`program.md` as it is now.
@@ -44,7 +49,17 @@ class Project:
         Raises:
             ProgramError: If it is missing or not valid.
         """
-        return program.load(self.checkout.project / PROGRAM)
+        path = self.checkout.project / PROGRAM
+        try:
+            now = identity(path.stat(follow_symlinks=False))
+        except OSError:
+            return program.load(path)
+        if self._program and self._program[0] == now:
+            return self._program[1]
+        settled = now[_MTIME] < time.time_ns() - _TICK  # two writes at one tick of the clock leave the same times
+        found = program.load(path)
+        self._program = (now, found) if settled else None
+        return found
 
     def base(self, commit: str) -> Base:
         """The frozen tree of a commit."""
@@ -88,7 +103,7 @@ class Project:
         home = self.checkout.state_home() / tag
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         pointer.parent.mkdir(exist_ok=True)
-        write_whole(pointer, f"{home}\n".encode())
+        write_whole(pointer, f"{home}\n".encode(), sync=True)  # without it nobody finds what the journal holds
         return home
 
     def free_tag(self, today: datetime) -> str:

@@ -1,9 +1,8 @@
 """Reading a session beside whoever holds it."""
 
-from . import journal
+from . import checkpoint
 from .holder import held_by
 from .project import Project
-from .state import fold
 from .view import View
 
 
@@ -16,7 +15,7 @@ def read_only(project: Project, tag: str | None) -> View:
     known = project.session(tag)
     if known is None:
         return View(project, None, None)
-    records = journal.load(known.home / "journal.jsonl").records
+    loaded, state = checkpoint.load(known.home)
     pid = held_by(known.home)
     note = f"session {known.tag} is held by pid {pid}; this server can only read it" if pid else ""
-    return View(project, fold(records), known.home, note, records[-1].hash)
+    return View(project, state, known.home, note, loaded.head)

@@ -2,6 +2,7 @@
 
 Guarantee: after `settle` every ref of the session is what the journal says, and what was found different is returned.
 `refs/referee/<tag>/best` is the truth; the branch follows it, and waits while some worktree has it checked out.
+Edge: git lists the refs of all trials or none, so in a long session those of trials are looked at only now and then.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,9 @@ from collections.abc import Mapping
 from .errors import JournalError, RepositoryError
 from .git import Git
 from .places import Checkout, checked_out_branches
-from .state import State
+from .state import State, Trial
+
+_FEW, _NOW_AND_THEN = 200, 100  # trials whose refs are looked at after each of them; beyond that, after how many
 
 
 def branch(tag: str) -> str:
@@ -24,12 +27,19 @@ def prefix(tag: str) -> str:
 
 def wanted(state: State) -> dict[str, str]:
     """Every ref that follows from the state, by full name."""
+    return _moving(state) | dict(_trial(state, trial) for trial in state.trials.values() if trial.commit)
+
+
+def _moving(state: State) -> dict[str, str]:
     opened, at = state.opened, prefix(state.opened.tag)
     running = None if state.running is None else state.trials[state.running]
     refs = {f"{at}/base": opened.base, f"{at}/draft": running.tree if running else state.draft}
-    refs |= {f"{at}/trials/{t.number}": t.commit for t in state.trials.values() if t.commit}
     refs[f"{at}/best"] = refs[branch(opened.tag)] = state.best_trial.commit if state.best_trial else opened.base
     return refs
+
+
+def _trial(state: State, trial: Trial) -> tuple[str, str]:
+    return f"{prefix(state.opened.tag)}/trials/{trial.number}", trial.commit
 
 
 def refuse_blocked(git: Git, checkout: Checkout, tag: str) -> None:
@@ -69,6 +79,7 @@ class Refs:
     def __init__(self, git: Git, checkout: Checkout, tag: str) -> None:
         self._git, self._checkout, self._tag = git, checkout, tag
         self._known: dict[str, str] = {}
+        self._looked = 0
 
     def expect(self, state: State) -> None:
         """Take the refs for what the state says, except where a killed server may not have moved them yet."""
@@ -107,22 +118,49 @@ class Refs:
 
     def settle(self, state: State, *, look: bool) -> list[str]:
         """Make the refs what the state says. With `look`, read them first and say what was moved by hand."""
-        target = wanted(state)
-        actual = self._actual() if look else self._known
-        moved = self._moved(actual) if look else []
-        changes: dict[str, str | None] = {name: oid for name, oid in target.items() if actual.get(name) != oid}
-        if look:
-            moved += self._remove_strangers(actual, target)
-        waiting = self._set(changes)
+        count = len(state.trials)
+        if look and (count <= _FEW or count >= self._looked + _NOW_AND_THEN or not self._known):
+            return self._settle_all(state)
+        try:
+            return self._settle_moving(state, look=look)
+        except RepositoryError:  # something leaves no room for a ref of ours
+            return self._settle_all(state)
+
+    def _settle_all(self, state: State) -> list[str]:
+        self._looked = len(state.trials)
+        target, actual = wanted(state), self._actual()
+        moved = self._moved(self._known, actual)
+        moved += self._remove_strangers(actual, target)
+        waiting = self._set({name: oid for name, oid in target.items() if actual.get(name) != oid})
         self._known = {name: actual.get(name, "") if name in waiting else oid for name, oid in target.items()}
         return moved
 
-    def _set(self, changes: dict[str, str | None]) -> list[str]:
+    def _settle_moving(self, state: State, *, look: bool) -> list[str]:
+        target = _moving(state)
+        names = [name for name in target if name in self._known]
+        actual = self._git.refs(*target) if look else self._known
+        moved = self._moved({name: self._known[name] for name in names}, actual)
+        target |= self._unmade(state)
+        waiting = self._set({name: oid for name, oid in target.items() if actual.get(name) != oid})
+        self._known |= {name: actual.get(name, "") if name in waiting else oid for name, oid in target.items()}
+        return moved
+
+    def _unmade(self, state: State) -> dict[str, str]:
+        """Refs of trials that have none yet: they are the last ones."""
+        unmade: dict[str, str] = {}
+        for trial in reversed(state.trials.values()):
+            name, oid = _trial(state, trial)
+            if name in self._known:
+                break
+            unmade |= {name: oid} if oid else {}
+        return unmade
+
+    def _set(self, changes: Mapping[str, str]) -> list[str]:
         """Make the changes, and return the branch if it has to wait: checked out, or another ref in its place."""
         name = branch(self._tag)
+        others = {other: oid for other, oid in changes.items() if other != name}
         if name in changes and name in checked_out_branches(self._checkout):
-            del changes[name]  # moving it would make that working tree dirty
-            return [*self._set(changes), name]
+            return [*self._set(others), name]  # moving it would make that working tree dirty
         if not changes:
             return []
         try:
@@ -130,8 +168,7 @@ class Refs:
         except RepositoryError:
             if name not in changes or not self._blocked(name):
                 raise
-            del changes[name]
-            return [*self._set(changes), name]
+            return [*self._set(others), name]
         return []
 
     def _blocked(self, name: str) -> bool:
@@ -141,12 +178,12 @@ class Refs:
     def _actual(self) -> dict[str, str]:
         return self._git.refs(branch(self._tag), prefix(self._tag))
 
-    def _moved(self, actual: Mapping[str, str]) -> list[str]:
-        def say(name: str, known: str) -> str:
+    def _moved(self, known: Mapping[str, str], actual: Mapping[str, str]) -> list[str]:
+        def say(name: str, oid: str) -> str:
             found = actual.get(name)
-            return f"{name} was {f'moved to {found[:7]}' if found else 'deleted'} by hand; put back to {known[:7]}"
+            return f"{name} was {f'moved to {found[:7]}' if found else 'deleted'} by hand; put back to {oid[:7]}"
 
-        return [say(name, known) for name, known in self._known.items() if actual.get(name) != known]
+        return [say(name, oid) for name, oid in known.items() if actual.get(name) != oid]
 
     def _remove_strangers(self, actual: Mapping[str, str], target: Mapping[str, str]) -> list[str]:
         """Delete what others put among the session's own refs: first of all, since `x/y` leaves no room for `x`."""

@@ -17,10 +17,7 @@ def standing(state: State) -> judge.Standing | None:
     baseline, best = state.baseline, state.best_trial
     if baseline is None or best is None:
         return None
-    record = dict(baseline.metrics)
-    for kept in state.kept:
-        record = judge.update_record(state.opened.contract, record, kept.metrics)
-    return judge.Standing(baseline.metrics, best.metrics, best.lines, record)
+    return judge.Standing(baseline.metrics, best.metrics, best.lines, state.record)
 
 
 def contradictions(state: State, number: int, data: Mapping[str, Any]) -> list[str]:

@@ -61,12 +61,15 @@ class Replayed:
         return f"within {within}" if self.agrees else f"no: more than {within}"
 
 
-def compare(contract: Contract, trial: Trial, now: Mapping[str, Any], changed: Sequence[str]) -> Replayed:
+def compare(
+    contract: Contract, trial: Trial, then: Mapping[str, Any], now: Mapping[str, Any], changed: Sequence[str]
+) -> Replayed:
     """Hold a measurement against the record of its trial.
 
     Args:
         contract: Of the session.
         trial: As the journal has it.
+        then: All that was measured of it.
         now: The runs of today, combined.
         changed: What differed after the runs from before; with any of it no number counts.
     """
@@ -75,12 +78,12 @@ def compare(contract: Contract, trial: Trial, now: Mapping[str, Any], changed: S
     reason = now["reason"] or ("" if value is not None else f"{name} was not measured")
     if changed:
         reason = f"{changed[0]} while it ran"
-    return Replayed(trial.number, trial.metrics[name], value, _noise(contract, trial), reason)
+    return Replayed(trial.number, trial.metrics[name], value, _noise(contract, trial, then), reason)
 
 
-def _noise(contract: Contract, trial: Trial) -> float:
+def _noise(contract: Contract, trial: Trial, then: Mapping[str, Any]) -> float:
     name = contract.primary
-    runs = [exact(run[name]) for run in trial.measurement.get("runs", ()) if name in run]
+    runs = [exact(run[name]) for run in then.get("runs", ()) if name in run]
     spread = max(runs) - min(runs) if runs else Fraction(0)
     outside = OUTSIDE * abs(exact(trial.metrics[name])) if name in RESERVED else Fraction(0)
     return float(max(spread, exact(contract.metrics[name].min_delta), outside))

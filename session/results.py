@@ -12,10 +12,11 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from .contract import Contract
+from .costs import REPORTED
 from .state import State, Trial
 
 _MEMORY = "memory_gb"
@@ -43,7 +44,7 @@ def memory_gb(trial: Trial) -> float:
         return printed[_MEMORY]
     if "peak_vram_mb" in printed:
         return printed["peak_vram_mb"] / 1024
-    return float(trial.measurement.get("peak_memory_bytes", 0)) / _GIB
+    return trial.peak_memory_bytes / _GIB
 
 
 def row(contract: Contract, trial: Trial) -> list[str]:
@@ -56,22 +57,66 @@ def row(contract: Contract, trial: Trial) -> list[str]:
 
 def one_line(text: str) -> str:
     """The text with every control character and line break turned into a space."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    plain = text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(plain.split())
+
+
+class Table:
+    """A table that grows with the session: a line is made anew only where its trial has changed.
+
+    Args:
+        head: Names of the columns.
+        lines: The cells of a trial's lines, none while it has no line.
+    """
+
+    def __init__(self, head: list[str], lines: Callable[[Trial], list[list[str]]]) -> None:
+        self._head, self._cells = _table([head]), lines
+        self._lines: dict[int, bytes] = {}
+
+    def update(self, trials: Mapping[int, Trial], changed: Iterable[int]) -> bytes:
+        """The whole table, with the lines of these trials made anew."""
+        for number in changed:
+            cells = self._cells(trials[number]) if number in trials else []
+            self._lines.pop(number, None)
+            if cells:
+                self._lines[number] = _table(cells)
+        return b"".join([self._head, *(self._lines[number] for number in sorted(self._lines))])
+
+
+def rows(contract: Contract) -> Table:
+    """`results.tsv`: one line for each trial that has its row."""
+    return Table(columns(contract), lambda trial: [] if trial.row is None else [row(contract, trial)])
+
+
+def costs() -> Table:
+    """`budget.log`: what each trial cost, and who says so; `apart` gives its last lines.
+
+    A trial whose dollars are of several sources has a line for each of them; its seconds stand in the first alone.
+    """
+    return Table(["trial", "seconds", "cost_usd", "source"], _cost)
+
+
+def _cost(trial: Trial) -> list[list[str]]:
+    amounts = [(f"{usd:.6f}", source) for source, usd in trial.costs.items()]
+    if trial.cost_usd is not None and REPORTED not in trial.costs:
+        amounts.append((f"{trial.cost_usd:.6f}", f"{REPORTED} (not counted)"))
+    first, *others = amounts or [("", "")]
+    return [[str(trial.number), f"{trial.seconds:.3f}", *first], *([str(trial.number), "", *more] for more in others)]
+
+
+def apart(state: State) -> bytes:
+    """The lines of `budget.log` for dollars of no trial: runs of clients, and baselines that failed."""
+    return _table(["", "", f"{usd:.6f}", source] for source, usd in state.account.apart.items())
 
 
 def render(state: State) -> bytes:
     """The whole `results.tsv`."""
-    contract = state.opened.contract
-    return _table([columns(contract), *(row(contract, trial) for trial in state.rows)])
+    return rows(state.opened.contract).update(state.trials, state.trials)
 
 
 def render_budget(state: State) -> bytes:
-    """The whole `budget.log`: what each trial cost, and who says so."""
-    lines = [["trial", "seconds", "cost_usd", "source"]]
-    for trial in state.trials.values():
-        cost = "" if trial.cost_usd is None else f"{trial.cost_usd:.6f}"
-        lines.append([str(trial.number), f"{trial.seconds:.3f}", cost, "reported" if cost else ""])
-    return _table(lines)
+    """The whole `budget.log`."""
+    return costs().update(state.trials, state.trials) + apart(state)
 
 
 def _table(lines: Iterable[list[str]]) -> bytes:

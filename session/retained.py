@@ -10,14 +10,13 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from . import retention
 from .files import make_private
-from .journal import Record
 from .later import Retain
 from .retention import STORE, WAITING, Lasting
 from .snapshot import Identity, identity
@@ -48,7 +47,7 @@ class Retained:
             self._forget(number)
         return {"retained": retention.facts(self._left(number))}
 
-    def decided(self, records: Sequence[Record], trial: Trial, decision: Decision) -> dict[str, Any]:
+    def decided(self, shelf: retention.Shelf, trial: Trial, decision: Decision) -> dict[str, Any]:
         """What the record of a decision says of files; nothing is moved yet."""
         if self._retain is None or decision is not Decision.KEEP:
             return {}
@@ -57,16 +56,16 @@ class Retained:
         changed = [f"{file.path} was changed after it was measured" for file in recorded if file not in there]
         return {
             "retained": retention.facts(files),
-            "dropped": retention.dropped(self._retain, retention.shelf(records), files),
+            "dropped": retention.dropped(self._retain, shelf, files),
             "not_retained": [*retention.unretained(trial.measurement), *changed],
         }
 
-    def follow(self, records: Sequence[Record], trials: Mapping[int, Trial]) -> list[str]:
-        """Make the store what the records say, and return what is wrong with it, one sentence each and each once."""
+    def follow(self, shelf: retention.Shelf, trials: Mapping[int, Trial]) -> list[str]:
+        """Make the store what the journal says, and return what is wrong with it, one sentence each and each once."""
         if self._retain is None:
             return []
         try:
-            wrong = self._follow(retention.shelf(records), trials)
+            wrong = self._follow(shelf, trials)
         except OSError as fault:
             wrong = [f"the store of retained files cannot be written ({fault.strerror})"]
         fresh = [said for said in wrong if said not in self._told]

@@ -1,6 +1,6 @@
 """Which files of kept trials last, told from the journal alone: no file is looked at here.
 
-Guarantee: what the store must hold follows from the records, so a store that a crash left behind can be put right.
+Guarantee: what the store must hold follows from the journal, so a store that a crash left behind can be put right.
 Of `best`, the files of the latest best that left any; of `all`, those of every kept trial, as far as `max` reaches:
 the oldest make room, never those of the trial that is kept just then.
 """
@@ -12,7 +12,6 @@ from typing import Any
 
 from ..sandbox import spec
 from ..sandbox.lasting import NOT_RETAINED
-from .journal import Record
 from .later import Retain
 
 STORE, WAITING = "retained", "retaining"
@@ -52,18 +51,6 @@ def facts(files: Iterable[Lasting]) -> list[dict[str, Any]]:
     return [asdict(file) for file in files]
 
 
-def shelf(records: Iterable[Record]) -> dict[int, tuple[Lasting, ...]]:
-    """What the store must hold after these records."""
-    held: dict[int, tuple[Lasting, ...]] = {}
-    for record in records:
-        if record.kind == "decided" and "retained" in record.data:
-            for number in record.data["dropped"]:
-                held.pop(number, None)
-            if files := left_by(record.data):
-                held[record.data["trial"]] = files
-    return held
-
-
 def dropped(retain: Retain, held: Shelf, files: Sequence[Lasting]) -> list[int]:
     """The trials whose files make room for these, which are the best's."""
     if not files:
@@ -88,11 +75,8 @@ def unretained(measurement: Mapping[str, Any]) -> list[str]:
     return [note.removeprefix(NOT_RETAINED) for note in notes if note.startswith(NOT_RETAINED)]
 
 
-def said(records: Sequence[Record], number: int) -> str:
-    """What became of a trial's files when it was decided, for a reply; empty where nothing was to last."""
-    nothing: Mapping[str, Any] = {}
-    decided = (r.data for r in reversed(records) if r.kind == "decided" and r.data["trial"] == number)
-    data = next(decided, nothing)
+def said(data: Mapping[str, Any]) -> str:
+    """What a decision said of a trial's files, for a reply; empty where nothing was to last."""
     if "retained" not in data:
         return ""
     names = ", ".join(f"{file.path} ({file.size} bytes)" for file in left_by(data))

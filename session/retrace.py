@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..sandbox.errors import RefereeError
-from . import budget
+from . import budget, ending
 from .contract import Budget
 from .findings import MALFORMED, Check, shown
+from .fold import apply
 from .journal import Record
 from .rejudge import contradictions
-from .state import Decision, State, Trial, apply
+from .state import Decision, State, Trial
 
 CLOCK_SECONDS = 0.01  # the journal rounds its clock to milliseconds
 KILL_SECONDS = 10.0  # a loaded machine takes a while to end what a trial has started
@@ -99,20 +100,21 @@ def _opened(found: Retraced, record: Record, tag: str) -> None:
 def _started(found: Retraced, state: State, record: Record) -> None:
     data, number = record.data, record.data["trial"]
     best = state.best_trial.commit if state.best_trial else state.opened.base
-    expected = max(state.trials, default=-1) + 1
+    expected = next(reversed(state.trials), -1) + 1
     rules = {
         f"it should be trial {expected}": number == expected,
         f"trial {state.running} was still running": state.running is None,
         "the trial before it was not decided": state.undecided is None,
+        "the session was paused": not state.paused,
         "it did not measure the draft": number == 0 or data["blob"] == state.draft,
         f"its parent is {shown(data['parent'], 10)}, not the best of then": data["parent"] == best,
     }
     _blame(found.steps, record, number, rules)
     spent = state.spent(state.last) if state.last else budget.Spent()
-    check = budget.check(state.budget, spent)
+    check = ending.check(state, state.last or record.instant)
     allowed = budget.trial_limit(state.budget, spent, _whole_timeout(state)) + CLOCK_SECONDS
     money = {
-        f"it began with the budget used up ({check.reason})": not check.exhausted,
+        f"it began although {check.headline} ({check.reason})": not check.exhausted,
         f"it was given {data['limit']:.1f} s, {allowed:.1f} s were left for it": data["limit"] <= allowed,
     }
     _blame(found.budget, record, number, money)
@@ -179,14 +181,31 @@ def _row(found: Retraced, state: State, record: Record) -> None:
 
 
 def _extended(found: Retraced, state: State, record: Record) -> None:
-    limits = Budget.model_validate(record.data["budget"], strict=False).model_dump()
-    for name, before in state.budget.model_dump().items():
-        after = limits[name]
-        if (before is None) != (after is None) or (before is not None and after < before):
+    limits = Budget.model_validate(record.data["budget"], strict=False).model_dump(exclude={"goal"})
+    for name, after in limits.items():
+        before = state.budget.model_dump()[name]
+        raised = name.startswith("max_") and None not in {before, after} and after >= before
+        if before != after and not raised:
             found.budget.findings.append(f"journal line {record.seq}: {name} went from {before} to {after}")
+    found.budget.findings += _twice(state, record)
+
+
+def _steered(found: Retraced, state: State, record: Record) -> None:
+    found.steps.findings += _twice(state, record)
+
+
+def _heard(found: Retraced, state: State, record: Record) -> None:
+    said, count = state.said, record.data["count"]
+    if not 0 <= count <= said.count - said.heard:
+        waiting = said.count - said.heard
+        found.steps.findings.append(f"journal line {record.seq}: {count} lines were heard, {waiting} were waiting")
+
+
+def _twice(state: State, record: Record) -> list[str]:
     message = record.data["message"]
-    if message and message in state.taken:
-        found.budget.findings.append(f"journal line {record.seq}: the message {shown(message, 40)} was taken in twice")
+    if not message or message not in state.taken:
+        return []
+    return [f"journal line {record.seq}: the message {shown(message, 40)} was taken in twice"]
 
 
 def _lowered(found: Retraced, state: State, record: Record) -> None:
@@ -206,5 +225,11 @@ _BEFORE: Mapping[str, Callable[[Retraced, State, Record], Any]] = {
     "decided": _decided,
     "row": _row,
     "extended": _extended,
+    "told": _steered,
+    "heard": _heard,
+    "paused": _steered,
+    "unpaused": _steered,
+    "stopped": _steered,
+    "client": _steered,
     "lowered": _lowered,
 }

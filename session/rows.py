@@ -56,10 +56,13 @@ def append(session: Session, words: Words) -> Reply:
 def _to_describe(session: Session) -> Trial:
     if pending := session.state.undecided:
         raise RefusedError(f"trial {pending.number} is measured but not decided. Call keep or revert first.")
-    decided = [trial for trial in session.state.trials.values() if trial.decision]
-    if not decided:
+    unfinished = [session.state.trials[number] for number in sorted(session.state.unfinished)]
+    rowless = (trial for trial in unfinished if trial.decision)
+    last = (trial for trial in reversed(session.state.trials.values()) if trial.decision)
+    found = next(rowless, None) or next(last, None)
+    if found is None:
         raise RefusedError("no trial has been decided yet. Call run_eval first.")
-    return next((trial for trial in decided if trial.row is None), decided[-1])
+    return found
 
 
 def _new(trial: Trial, words: Words) -> dict[str, Any]:
@@ -99,7 +102,7 @@ def check(words: Words) -> None:
 
 def write_forgotten(session: Session) -> None:
     """Write the rows of decided trials that nobody described."""
-    for trial in session.state.trials.values():
+    for trial in map(session.state.trials.__getitem__, sorted(session.state.unfinished)):
         if trial.decision and trial.row is None:
             session.record(
                 "row", {"trial": trial.number, "description": trial.description, "worded": False}, sync=False

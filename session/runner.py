@@ -10,6 +10,8 @@ from ..sandbox.launch import Launcher
 from ..sandbox.spec import Measurement
 from . import caches, rows, trials
 from .baseline_cache import Cached
+from .errors import RefusedError
+from .feedback import told
 from .levels import chosen
 from .opened import Opened
 from .plan import environment
@@ -24,8 +26,8 @@ class Job:
     """A trial that a server is working on, or has just finished.
 
     `words` are given when the trial is to be decided and described as well, and `draft` is then what the draft was
-    before it was edited for this trial. Either `reply` or `fault` is set when
-    `done` is; `delivered` says that some call has returned it, and `left` is the draft as the trial left it.
+    before it was edited for this trial. Whoever cancels `scope` ends the trial alone. Either `reply` or `fault` is set
+    when `done` is; `delivered` says that some call has returned it, and `left` is the draft as the trial left it.
     """
 
     key: str
@@ -33,6 +35,7 @@ class Job:
     words: Words | None
     draft: str = ""
     done: anyio.Event = field(default_factory=anyio.Event)
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     reply: Reply | None = None
     fault: Exception | None = None
     delivered: bool = False
@@ -62,8 +65,8 @@ def tried(session: Session, change: Change, words: Words) -> Reply | trials.Begu
         RefusedError: If no trial may begin, or the change cannot be made; the draft is then as it was.
     """
     rows.check(words)
-    trials.refuse_unready(session)
     trials.refuse_waiting(session)
+    trials.refuse_unready(session)
     draft = session.state.draft
     session.edit(change, pin=False)
     try:
@@ -108,7 +111,7 @@ async def measure(session: Session, launcher: Launcher, lock: anyio.Lock, begun:
         await close(str(fault))
         raise
     except anyio.get_cancelled_exc_class():
-        await close("the server was stopped while it ran")
+        await close(session.state.stopped if session.cut_short else "the server was stopped while it ran")
         raise
 
 
@@ -177,6 +180,23 @@ def concluded(session: Session, job: Job, number: int, runs: Runs) -> tuple[Repl
     decided = rows.conclude(session, session.state.trials[number], job.words)
     decided.untrusted = reply.untrusted
     return decided, None
+
+
+def ended(session: Session, job: Job) -> Reply:
+    """Close the trial that the person did not wait for, and tell of it.
+
+    Raises:
+        RefusedError: If it was the baseline, which leaves no trial behind.
+    """
+    if session.state.running is not None:
+        trials.interrupt(session, session.state.running, f"interrupted: {session.state.stopped}")
+    trials.abandon(session, job.draft)
+    if not session.state.trials:
+        raise RefusedError(f"the baseline was not measured: {session.state.stopped}.")
+    trial = session.state.trials[max(session.state.trials)]
+    reply = session.decided_reply(trial)
+    reply.text += f"\n{told(session.contract, trial.reason)}."
+    return reply
 
 
 def _behind_baseline(session: Session, job: Job, reply: Reply) -> trials.Begun | None:

@@ -6,26 +6,27 @@ Edge: the methods are not safe to call from two threads at once; `loop` calls th
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import budget, retention
+from . import budget, checkpoint, ending, logs, retention
 from .edits import Edit, apply_edits, encode, sha256, unified_diff
 from .errors import RefusedError
 from .feedback import told
-from .files import write_whole
+from .fold import apply
 from .frozen import Frozen
 from .holder import Holder
 from .integrity import Integrity
 from .journal import Journal
 from .pins import Pins, differences
 from .project import Project
+from .published import Published
 from .refs import Refs
 from .reply import Reply
-from .results import render, render_budget
 from .retained import Retained
-from .state import Decision, State, Trial, apply
+from .state import Decision, State, Trial
 from .syntax import check_syntax
 from .view import View, show_metrics, trial_facts
 from .watch import Watch
@@ -73,9 +74,11 @@ class Session(View):
         super().__init__(project, state, home)
         self.state, self.state_home, self.journal, self.ground = state, home, journal, ground
         self.agent = ""
+        self.cut_short = False  # the person stopped the session and does not wait for the running trial
         self.stale_inputs: list[str] = []
         self._holder = holder
-        self._published: dict[Path, bytes] = {}
+        self._published = Published(home, project.checkout.project / state.opened.results, state)
+        self._checkpointed = 0
         self.retained = Retained(home, state.opened.contract.evaluate.retain)
 
     @property
@@ -87,7 +90,11 @@ class Session(View):
 
     def record(self, kind: str, data: Mapping[str, Any], *, sync: bool = True) -> None:
         """Journal one thing and fold it into the state."""
+        if kind == "client":  # reports that were withheld may count from now on
+            self._published.stale(map(int, self.state.account.withheld))
         apply(self.state, self.journal.append(kind, data, sync=sync))
+        if "trial" in data:
+            self._published.stale([data["trial"]])
 
     def lower(self, reason: str) -> None:
         """Bind the session to the lowest level of integrity, for a reason that the baseline gave."""
@@ -97,6 +104,21 @@ class Session(View):
         """Make refs and result files what the state says; `look` first for what others did to the refs."""
         self.report_interference(self.ground.refs.settle(self.state, look=look))
         self.publish()
+        if len(self.state.trials) >= self._checkpointed + checkpoint.EVERY and self.state.running is None:
+            self._checkpointed = len(self.state.trials)
+            self._bound_logs()
+            self._keep_checkpoint()
+
+    def _bound_logs(self) -> None:
+        if going := logs.rotation(self.state_home, self.state):
+            self.record(logs.KIND, going.facts)
+            logs.remove(going)
+
+    def _keep_checkpoint(self) -> None:
+        with suppress(OSError):  # a start without it reads all of the journal
+            named = checkpoint.write(self.state_home, self.state, self.journal.prefix)
+            self.record(checkpoint.KIND, {"sha256": named})
+            checkpoint.forget_older(self.state_home)
 
     def report_interference(self, found: Sequence[str]) -> None:
         """Journal what others did to files or refs of the session."""
@@ -105,19 +127,7 @@ class Session(View):
 
     def publish(self) -> None:
         """Write `results.tsv` (here and in the checkout) and `budget.log`, where they changed."""
-        table = render(self.state)
-        self._publish(self.state_home / "results.tsv", table)
-        self._publish(self.state_home / "budget.log", render_budget(self.state))
-        self._publish(self.project.checkout.project / self.state.opened.results, table)
-
-    def _publish(self, path: Path, data: bytes) -> None:
-        if self._published.get(path) == data:
-            return
-        self._published[path] = data
-        try:
-            write_whole(path, data)
-        except OSError as fault:
-            self.report_interference([f"{path.name} cannot be written in {path.parent.name} ({fault.strerror})"])
+        self.report_interference(self._published.write(self.state))
 
     def changed_inputs(self) -> list[str]:
         """Hash the inputs again, and name those that are not what the session was opened with."""
@@ -147,12 +157,12 @@ class Session(View):
         )
 
     def refuse_exhausted(self) -> None:
-        """Raise RefusedError when the budget is used up."""
-        check = budget.check(self.state.budget, self.state.spent(budget.now()))
+        """Raise RefusedError when the session is over."""
+        check = ending.check(self.state, budget.now())
         if check.exhausted:
             raise RefusedError(
-                f"the budget is used up ({check.reason}). keep, revert and append_result finish what is pending; "
-                "a person can add more with `referee extend`."
+                f"{check.headline} ({check.reason}). keep, revert and append_result finish what is pending; "
+                f"{check.remedy}."
             )
 
     # --- the verbs -----------------------------------------------------------------------------------------------
@@ -234,13 +244,13 @@ class Session(View):
 
     def decide(self, trial: Trial, decision: Decision, by: str) -> None:
         """Journal a decision, and let the store of retained files follow; refs and other files do with `settle`."""
-        lasting = self.retained.decided(self.journal.records, trial, decision)
+        lasting = self.retained.decided(self.state.shelf, trial, decision)
         self.record("decided", {"trial": trial.number, "decision": decision.value, "by": by, **lasting})
         self.follow_retained()
 
     def follow_retained(self) -> None:
         """Make the store of retained files what the journal says."""
-        self.report_interference(self.retained.follow(self.journal.records, self.state.trials))
+        self.report_interference(self.retained.follow(self.state.shelf, self.state.trials))
 
     def close_undecided(self, by: str) -> Trial | None:
         """Decide a pending trial against it, and return it."""
@@ -276,6 +286,6 @@ class Session(View):
         """What was decided about a trial."""
         numbers = show_metrics(trial.metrics, self.contract)
         said = f"Trial {trial.number}: {trial.decision} ({trial.verdict}). {numbers}".rstrip()
-        said = f"{said} {retention.said(self.journal.records, trial.number)}".rstrip()
+        said = f"{said} {retention.said(trial.lasting)}".rstrip()
         following = "append_result writes its row; edit_target tries the next idea."
         return Reply(said, facts=trial_facts(trial, self.contract), next=following)

@@ -131,6 +131,13 @@ def pair(value: object) -> object:
     return value
 
 
+def plateau(value: object) -> object:
+    """The mapping that a number of trials is short for."""
+    if isinstance(value, bool | str | float) or is_list(value):
+        raise ValueError("expected a number of trials such as 20, or {trials: 20, action: nudge}")
+    return {"trials": value} if isinstance(value, int) else value
+
+
 def names(value: object) -> object:
     """A mapping to None of the names in a list."""
     if is_sequence(value) and all(isinstance(member, str) for member in value):

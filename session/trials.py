@@ -14,6 +14,7 @@ from .answers import baseline_failed_text, trial_reply
 from .combined import combine
 from .errors import RefusedError
 from .opened import Opened
+from .person import refuse_paused
 from .plan import log_path, trial_spec
 from .rejudge import standing
 from .reply import Reply
@@ -36,13 +37,14 @@ def refuse_unready(session: Session) -> None:
     """Make sure that a new trial may begin.
 
     Raises:
-        RefusedError: If one runs, the budget is used up, or a measured trial waits that may be kept.
+        RefusedError: If one runs, the session is over or paused, or a measured trial waits that may be kept.
     """
     session.refuse_running()
     session.refuse_exhausted()
     waiting = session.state.undecided
     if waiting and waiting.blob != session.state.draft:
         refuse_waiting(session)
+    refuse_paused(session.state)
 
 
 def refuse_waiting(session: Session) -> None:
@@ -131,14 +133,13 @@ def begin(session: Session, description: str) -> Begun:
     refuse_unready(session)
     session.close_undecided("next run")
     write_forgotten(session)
-    return _begin(session, max(session.state.trials) + 1, session.state.draft, text)
+    return _begin(session, next(reversed(session.state.trials)) + 1, session.state.draft, text)
 
 
 def _begin(session: Session, number: int, blob: str, description: str) -> Begun:
     _refuse_changed_ground(session)
-    evaluate = session.contract.evaluate
     spent = session.state.spent(budget.now())
-    seconds = budget.trial_limit(session.budget, spent, evaluate.longest)
+    seconds = budget.trial_limit(session.budget, spent, session.contract.evaluate.longest)
     tree = session.project.repository.with_target(session.base, session.target, blob)
     best = session.state.best_trial
     session.record(
@@ -180,13 +181,12 @@ def seconds_of(session: Session, begun: Begun, used: float) -> float:
 def spec_of(session: Session, begun: Begun, run: int, seconds: float, opened: Opened | None = None) -> TrialSpec:
     """What the sandbox is given for one run of a trial; on other ground than the session's where that is given."""
     trial = session.state.trials[begun.number]
-    entry = session.project.repository.target_entry(session.base, session.target)
     spec = trial_spec(
         opened or session.state.opened,
         session.project.checkout,
         session.state_home,
         text=session.text(trial.blob),
-        mode=int(entry.mode, 8) & 0o777,
+        mode=int(session.project.repository.target_entry(session.base, session.target).mode, 8) & 0o777,
         number=begun.number,
         run=run,
         seconds=seconds,
@@ -289,10 +289,10 @@ def _record_measured(session: Session, trial: Trial, measured: Mapping[str, Any]
 def interrupt(session: Session, number: int, reason: str) -> None:
     """Close a trial that will never return a measurement; a baseline leaves no trial behind."""
     trial = session.state.trials[number]
+    seconds = min(trial.limit, max(0.0, session.elapsed() - trial.started))
     if number == 0:
-        session.record("baseline_failed", {"reason": reason})
+        session.record("baseline_failed", {"reason": reason, "seconds": seconds})
     else:
-        seconds = min(trial.limit, max(0.0, session.elapsed() - trial.started))
         commit = commits.write(session, trial, {}, "crash")
         session.record("trial_interrupted", {"trial": number, "commit": commit, "reason": reason, "seconds": seconds})
         session.decide(trial, Decision.CRASH, "interrupted")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .checkpoint import paths
 from .errors import RepositoryError
 from .findings import MALFORMED, Check, shown
 from .holder import held_by
@@ -18,6 +19,7 @@ from .places import refuse_pointer
 from .project import Project
 from .retrace import retrace
 from .scanning import Scan, read_head, read_journal, scanned
+from .verify_checkpoints import check_checkpoints
 from .verify_commits import check_commits
 from .verify_retained import check_retained
 from .verify_views import Views, check_branch, check_refs, check_rows, look
@@ -91,7 +93,7 @@ def _checks(project: Project, tag: str, home: Path) -> tuple[Check, ...]:
         taken = f"records from {scan.sound + 1} on are taken as they stand below"
         scan.chain.unchecked = scan.chain.unchecked or taken
     state = found.state
-    checks = (
+    checks: tuple[Check, ...] = (
         scan.chain,
         scan.head,
         found.steps,
@@ -102,9 +104,11 @@ def _checks(project: Project, tag: str, home: Path) -> tuple[Check, ...]:
         _guarded("branch", lambda: check_branch(project.git, views, state, whole=whole)),
         _guarded("rows", lambda: check_rows(views, state, whole=whole)),
     )
+    if paths(home):
+        checks = (*checks, _guarded("checkpoints", lambda: check_checkpoints(home, scan.records)))
     if state is None or state.opened.contract.evaluate.retain is None:
         return checks
-    return (*checks, _guarded("retained", lambda: check_retained(home, state, scan.records, whole=whole)))
+    return (*checks, _guarded("retained", lambda: check_retained(home, state, whole=whole)))
 
 
 def _still(project: Project, tag: str, home: Path) -> tuple[Scan, Views]:

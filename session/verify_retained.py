@@ -4,23 +4,22 @@ Guarantee: a file that is missing, changed, or that no record names is named wit
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from .findings import Check, shown
-from .journal import Record
 from .retained import sha256_of
-from .retention import STORE, Lasting, left_by, shelf
+from .retention import STORE, Lasting, left_by
 from .state import State
 
 
-def check_retained(home: Path, state: State | None, records: Sequence[Record], *, whole: bool) -> Check:
+def check_retained(home: Path, state: State | None, *, whole: bool) -> Check:
     """Check that the store of the session in `home` holds what its journal says, and nothing else."""
     check = Check("retained")
     if state is None or not whole:
         check.unchecked = "the journal cannot be read to its end"
         return check
-    store, held = home / STORE, shelf(records)
+    store, held = home / STORE, state.shelf
     files = [(number, file) for number in held for file in held[number]]
     check.covers = f"{len(files)} files of {len(held)} trials, {sum(file.size for _, file in files)} bytes"
     for number, file in files:

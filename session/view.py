@@ -9,7 +9,7 @@ import fnmatch
 from pathlib import Path
 from typing import Any
 
-from . import budget
+from . import budget, logs, standing
 from .contract import Budget, Contract
 from .edits import sha256
 from .errors import RefusedError
@@ -19,7 +19,7 @@ from .private import covers
 from .project import Project
 from .reply import Reply
 from .repository import Base
-from .results import columns, number, row
+from .results import number
 from .state import State, Trial
 from .wording import quoted
 
@@ -153,27 +153,6 @@ class View:
         reply.next = "edit_target changes the draft."
         return reply
 
-    def read_results(self, last: int, decision: str | None) -> Reply:
-        """The rows so far: baseline and best first, then the last ones."""
-        state = self._state
-        if state is None or not state.rows:
-            return Reply("No rows yet.", next="run_eval measures the baseline.", facts={"rows": []})
-        rows = [t for t in state.rows if decision in {None, t.decision}]
-        first = list(dict.fromkeys(n for n in (0, state.best) if n is not None))
-        chosen = [state.trials[n] for n in first if state.trials[n].row is not None]
-        chosen += [t for t in rows[-last:] if t.number not in first] if last else []
-        names = ["trial", *columns(self.contract), "verdict"]
-        lines = [[str(t.number), *self._cells(t), t.verdict] for t in chosen]
-        text = "\n".join("\t".join(line) for line in [names, *lines])
-        return Reply(
-            _cut(text),
-            facts={"rows": [dict(zip(names, line, strict=True)) for line in lines], "total": len(state.rows)},
-        )
-
-    def _cells(self, trial: Trial) -> list[str]:
-        commit, *numbers, decision, text = row(self.contract, trial)
-        return [commit, *(told(self.contract, cell) for cell in numbers), decision, text]
-
     def read_log(self, trial: int | None, tail_lines: int, pattern: str | None) -> Reply:
         """The end of a trial's output; `pattern` keeps the lines that contain it, as plain text."""
         state = self._state
@@ -188,15 +167,16 @@ class View:
             lines = [line for line in lines if pattern.lower() in line.lower()]
         end = lines[-min(tail_lines, self.contract.feedback.lines) :] if tail_lines else []
         text = f"Trial {number}: {len(end)} of {len(lines)} lines."
+        if not lines and logs.gone(state, number):
+            text = f"Trial {number}: its log was removed to make room for later ones."
         return Reply(text, untrusted="\n".join(end)[-MAX_CHARS:], facts={"trial": number})
 
     def check_budget(self) -> Reply:
         """What is spent and left of every limit."""
         facts = self.standing()
-        lines = [
-            f"{key.replace('_', ' ')}: {value}" for key, value in facts["budget"].items() if value not in {None, ""}
-        ]
-        verdict = "You may go on." if facts["continue"] else f"The session is over: {facts['budget']['reason']}."
+        lines = standing.lines(facts["budget"])
+        go_on = "No trial begins until the person resumes." if facts.get("paused") else "You may go on."
+        verdict = go_on if facts["continue"] else f"The session is over: {facts['budget']['reason']}."
         return Reply("\n".join([verdict, *lines]), facts={"reason": facts["budget"]["reason"]})
 
     def read_program(self) -> Reply:
@@ -210,25 +190,12 @@ class View:
     def standing(self) -> dict[str, Any]:
         """Best, baseline, budget, whether to go on, and the head of the journal's chain."""
         state = self._state
-        spent = state.spent(budget.now()) if state else budget.Spent()
-        check = budget.check(self.budget, spent)
-        over, reason = check.exhausted, check.reason
-        trials = [t.seconds for t in state.trials.values() if t.measured] if state else []
-        mean = sum(trials) / len(trials) if trials else 0.0
+        told_budget, goes_on = standing.facts(self.budget, state, budget.now())
         known = {"best": state.best_trial, "baseline": state.baseline} if state else {}
         return {name: summary(trial, self.contract) for name, trial in known.items() if trial} | {
-            "budget": {
-                "experiments_spent": spent.experiments,
-                "experiments_left": check.left.experiments,
-                "seconds_spent": round(spent.seconds, 1),
-                "seconds_left": None if check.left.seconds is None else round(check.left.seconds, 1),
-                "cost_usd_spent": round(spent.cost_usd, 6),
-                "cost_usd_left": check.left.cost_usd,
-                "crashes_in_a_row_left": check.left.consecutive_crashes,
-                "trials_left_estimate": budget.estimate_trials(self.budget, spent, mean),
-                "reason": reason,
-            },
-            "continue": not over,
+            "budget": told_budget,
+            "continue": goes_on,
+            **({"paused": True} if state and state.paused else {}),
         }
 
 

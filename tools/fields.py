@@ -6,7 +6,7 @@ from typing import Any
 _SUMMARY = {"type": "object"}
 
 ALWAYS = ("text", "budget", "continue", "journal", "next")
-SOMETIMES = ("best", "baseline", "note")
+SOMETIMES = ("best", "baseline", "note", "told", "paused")
 
 FIELDS: dict[str, dict[str, Any]] = {
     "text": {"type": "string"},
@@ -17,6 +17,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "journal": {"type": "string"},
     "next": {"type": "string"},
     "note": {"type": "string"},
+    "told": {"type": "array", "items": {"type": "string"}},
+    "paused": {"type": "boolean"},
     "trial": {"type": "integer"},
     "status": {"enum": ["running", "measured", "decided"]},
     "verdict": {"enum": ["improved", "simpler", "equal", "worse", "guard_failed", "timeout", "crash"]},
@@ -30,6 +32,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "files": {"type": "integer"},
     "rows": {"type": "array", "items": {"type": "object"}},
     "total": {"type": "integer"},
+    "summary": {"type": "object"},
 }
 
 TRIAL = ("trial", "status", "verdict", "decision", "metrics", "reason", "sha256")

@@ -1,28 +1,19 @@
 """`referee extend`: more budget for a session, from the person alone.
 
-Guarantee: the addition is journaled once: here, if nobody holds the session, else by the server that does, at its next
-call. A limit that does not exist stays absent; the count of crashes in a row starts again.
-Edge: a message left for a server that ends before its next call waits for the next one that opens the session.
+Guarantee: the addition is journaled once, see `ask`. A limit that does not exist stays absent; the counts of crashes in
+a row and of trials without a keep start again. A goal that is reached stays reached until there is another one.
 """
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ...session import budget, journal
+from ...session import budget, ending
 from ...session.budget import HOUR, Spent
 from ...session.contract import Budget
-from ...session.errors import JournalError
-from ...session.holder import Holder
-from ...session.inbox import drop
-from ...session.journal import Journal, Record
-from ...session.project import Known
-from ...session.state import State, fold
-from ...session.steering import extended, extension
-from ...session.verify import who_holds
+from .ask import Asked, ask
 from .common import add_repo, add_tag
-from .screen import say
-from .sessions import project_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,72 +21,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--experiments", type=int, metavar="N", help="trials to add")
     parser.add_argument("--hours", type=float, metavar="H", help="hours of real time to add")
     parser.add_argument("--usd", type=float, metavar="D", help="dollars to add")
+    parser.add_argument(
+        "--goal", type=float, metavar="X", help="another value of the first metric that ends the session"
+    )
     add_repo(parser)
     add_tag(parser)
 
 
 def run(given: argparse.Namespace) -> int:
     """Add to the limits of the session."""
-    return extend(given.repo, given.tag, given.experiments, given.hours, given.usd)
+    asked = {name: getattr(given, name) for name in ("experiments", "hours", "usd", "goal")}
+    return extend(given.repo, given.tag, {name: amount for name, amount in asked.items() if amount is not None})
 
 
-def extend(repo: Path, tag: str | None, experiments: int | None, hours: float | None, usd: float | None) -> int:
+def extend(repo: Path, tag: str | None, amounts: Mapping[str, float]) -> int:
     """Add to the limits of a session, at once or through the server that holds it; return the exit code.
+
+    Args:
+        repo: The folder of `program.md`.
+        tag: Of the session, else the latest.
+        amounts: `experiments`, `hours` and `usd` to add, and the new `goal`; what is missing stays.
 
     Raises:
         RefusedError: If nothing is asked for, or an amount is not above 0.
         JournalError: If the journal is damaged.
     """
-    with project_of(repo) as project:
-        known = project.latest(tag)
-        holder = Holder(known.home, known.tag)
-        try:
-            holder.take()
-        except JournalError:
-            _leave(known, experiments, hours, usd)
-            return 0
-        try:
-            _append(known, experiments, hours, usd)
-        finally:
-            holder.release()
-    return 0
+    return ask(repo, tag, "extend", amounts, _told)
 
 
-def _leave(known: Known, experiments: int | None, hours: float | None, usd: float | None) -> None:
-    state = _state(known, journal.load(known.home / "journal.jsonl").records)
-    limits = extended(state.budget, experiments, hours, usd)
-    asked = {"experiments": experiments, "hours": hours, "usd": usd}
-    drop(known.home / "inbox", "extend", {name: value for name, value in asked.items() if value is not None})
-    say(_told(known, state, limits))
-    say(f"Left as a message: the server (pid {who_holds(known.home)}) takes it in at its next call.")
-
-
-def _append(known: Known, experiments: int | None, hours: float | None, usd: float | None) -> None:
-    writing = Journal(known.home / "journal.jsonl")
-    try:
-        state = _state(known, tuple(writing.records))
-        limits = extended(state.budget, experiments, hours, usd)
-        writing.append("extended", extension(limits), sync=True)
-    finally:
-        writing.close()
-    say(_told(known, state, limits))
-
-
-def _state(known: Known, records: tuple[Record, ...]) -> State:
-    state = fold(records)
-    if state is None:
-        raise JournalError(f"session {known.tag}: its journal has no opening record. Run `referee audit --verify`.")
-    return state
-
-
-def _told(known: Known, state: State, limits: Budget) -> str:
+def _told(asked: Asked) -> str:
+    state, limits = asked.state, Budget.model_validate(asked.data["budget"], strict=False)
     before, after = state.budget.model_dump(), limits.model_dump()
     changes = [f"{name} {before[name]} -> {value}" for name, value in after.items() if value != before[name]]
-    lines = [f"session {known.tag}: {', '.join(changes) or 'no such limit, so nothing to add to'}"]
-    spent = replace(state.spent(budget.now()), consecutive_crashes=0)
-    check = budget.check(limits, spent)
+    changes += [f"trials without a keep {state.without_keep} -> 0"] if ending.plateau(state) else []
+    lines = [f"session {asked.tag}: {', '.join(changes) or 'no such limit, so nothing to add to'}"]
+    then = replace(state, budget=limits, consecutive_crashes=0, without_keep=0)
+    at = budget.now()
+    check = ending.check(then, at)
     if check.exhausted:
-        lines.append(f"Still used up: {check.reason}. {_missing(limits, spent)}".rstrip())
+        used_up = budget.check(limits, then.spent(at)).exhausted
+        way = _missing(limits, then.spent(at)) if used_up else f"{check.remedy.capitalize()}."
+        lines.append(f"Still {'used up' if used_up else 'over'}: {check.reason}. {way}".rstrip())
     return "\n".join(lines)
 
 

@@ -83,7 +83,7 @@ async def _measured(session: Seen, trials: Sequence[Trial]) -> Found:
                 changed = [f"{said} the snapshot" for said in frozen.verify()]
                 changed += [f"{name} was changed" for name in pins.moved()]
                 now = combine(runs, opened.contract.evaluate.repeats)
-                replayed.append(compare(opened.contract, trial, now, changed))
+                replayed.append(compare(opened.contract, trial, session.measurement(trial.number), now, changed))
     return Found(tuple(replayed), tuple(differs))
 
 

@@ -1,15 +1,17 @@
 """The session that a command is about, read beside whoever holds it."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...session import journal
 from ...session.errors import JournalError
+from ...session.fold import fold
 from ...session.journal import Record
 from ...session.project import Project
-from ...session.state import State, fold
+from ...session.state import State
 from ...session.verify import who_holds
 from ...session.view import View
 
@@ -29,6 +31,12 @@ class Seen:
     records: tuple[Record, ...]
     state: State
     held_by: str
+
+    def measurement(self, number: int) -> Mapping[str, Any]:
+        """All that was measured of a trial, as its record has it; empty if it was not measured."""
+        nothing: Mapping[str, Any] = {}
+        measured = (record.data for record in self.records if record.kind == "trial_measured")
+        return next((data["measurement"] for data in measured if data["trial"] == number), nothing)
 
     @property
     def view(self) -> View:

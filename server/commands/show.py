@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ...session import retention
+from ...session import costs, logs, retention
 from ...session.contract import Metric
 from ...session.edits import unified_diff
 from ...session.errors import RefusedError
@@ -61,7 +61,7 @@ def _found(session: Seen, number: int) -> Trial:
 def collect(session: Seen, trial: Trial) -> dict[str, Any]:
     """Everything that the command knows of a trial, as data."""
     then = _best_of_then(session, trial)
-    measured = trial.measurement
+    measured = session.measurement(trial.number)
     return {
         "trial": trial.number,
         "tag": session.tag,
@@ -89,6 +89,9 @@ def collect(session: Seen, trial: Trial) -> dict[str, Any]:
         "parent": trial.parent,
         "lesson": trial.lesson,
         "cost_usd": trial.cost_usd,
+        "costs": dict(trial.costs),
+        "paused": session.state.paused,
+        "stopped": session.state.stopped or None,
         "diff": "" if then is None else _diff(session, then, trial),
         "log": _log(session, trial),
     }
@@ -96,7 +99,7 @@ def collect(session: Seen, trial: Trial) -> dict[str, Any]:
 
 def _retained(session: Seen, trial: Trial) -> list[dict[str, Any]]:
     """What the trial left, and where in the store it lies; None where it was not kept or had to make room."""
-    stored = retention.shelf(session.records).get(trial.number, ())
+    stored = session.state.shelf.get(trial.number, ())
     return [
         asdict(file) | {"place": str(session.home / retention.STORE / file.sha256) if file in stored else None}
         for file in retention.left_by(trial.measurement)
@@ -119,8 +122,10 @@ def _diff(session: Seen, then: Trial, trial: Trial) -> str:
 
 
 def _log(session: Seen, trial: Trial) -> list[str]:
-    last = max(len(trial.measurement.get("runs", ())) - 1, 0)
+    last = max(len(session.measurement(trial.number).get("runs", ())) - 1, 0)
     lines = all_lines(session.home, trial.number, last)[-_LOG_LINES:]
+    if not lines and logs.gone(session.state, trial.number):
+        return ["(removed to make room for later ones; `referee audit` says when)"]
     return [cut_line(line) for line in lines]
 
 
@@ -141,11 +146,12 @@ def _lines(session: Seen, facts: dict[str, Any]) -> list[str]:
         ("protected", summary(facts["protections"] or {}) if facts["level"] else ""),
         ("integrity", facts["integrity"]),
         ("note", "; ".join(facts["notes"])),
+        ("session", facts["stopped"] or ("paused by the person" if facts["paused"] else "")),
         *(("retained", _told_retained(file)) for file in facts["retained"]),
         ("commit", facts["commit"] or ""),
         ("parent", facts["parent"] if facts["trial"] else ""),
         ("lesson", facts["lesson"] or ""),
-        ("cost", "" if facts["cost_usd"] is None else f"${facts['cost_usd']:.2f} (reported)"),
+        ("cost", _cost(facts)),
     ]
     head = cut(f"trial {facts['trial']} of {session.tag}: {facts['description']}", wide)
     parts = [head, *pairs(told, None), *_metrics(session, facts)]
@@ -154,6 +160,12 @@ def _lines(session: Seen, facts: dict[str, Any]) -> list[str]:
     elif facts["best_of_then"] is not None:
         parts += ["", f"No difference from trial {facts['best_of_then']['trial']}."]
     return [*parts, "", *_fenced(facts["log"])]
+
+
+def _cost(facts: dict[str, Any]) -> str:
+    counted, said = facts["costs"], facts["cost_usd"]
+    withheld = {} if said is None or costs.REPORTED in counted else {f"{costs.REPORTED} (not counted)": said}
+    return costs.named(counted | withheld)
 
 
 def _unmeasured(session: Seen) -> str:

@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ...session import budget
+from ...session import budget, costs, ending
 from ...session.inbox import waiting
 from ...session.refs import branch
-from ...session.results import columns, memory_gb, row
+from ...session.results import columns, memory_gb, number, row
 from ...session.state import Trial
 from ...session.view import show_metrics
 from .common import add_json, add_repo, add_tag
@@ -56,6 +56,8 @@ def collect(session: Seen) -> dict[str, Any]:
         "held_by": session.held_by or None,
         "limits": state.budget.model_dump(mode="json"),
         **standing,
+        "paused": state.paused,
+        "stopped": state.stopped or None,
         "running": _running(session),
         "undecided": state.undecided.number if state.undecided else None,
         "baseline_failed": state.baseline_reason if state.baseline is None else "",
@@ -107,9 +109,11 @@ def _lines(session: Seen, facts: dict[str, Any]) -> list[str]:
         ("sandbox", f"{confined['level']}: {confined['backend']}" if confined else ""),
         ("held by", f"pid {session.held_by}" if session.held_by else "nobody"),
         ("budget", _budget(facts)),
-        ("", "used up: " + facts["budget"]["reason"] if not facts["continue"] else ""),
+        ("", _ended(session) or facts["budget"].get("warning", "")),
+        ("", facts["budget"].get("nudge", "")),
         ("baseline", _trial(session, state.baseline) or _no_baseline(facts)),
         ("best", _trial(session, state.best_trial)),
+        ("paused", "by the person: no trial begins until `referee resume`" if facts["paused"] else ""),
         ("running", _now(facts["running"])),
         ("waiting", _pending(state.undecided)),
         ("inbox", _inbox(facts["messages_waiting"])),
@@ -132,13 +136,26 @@ def _budget(facts: dict[str, Any]) -> str:
         f"{duration(spent['seconds_spent'])} of {'any' if hours is None else duration(hours * 3600)}",
     ]
     if usd is not None or spent["cost_usd_spent"]:
+        sources = costs.named(spent.get("cost_usd_by_source", {}))
         parts.append(f"${spent['cost_usd_spent']:.2f} of {'any' if usd is None else f'${usd:.2f}'}")
+        parts[-1] += f" ({sources})" if sources else ""
     crashes = limits["max_consecutive_crashes"]
     if crashes is not None:
         parts.append(f"{crashes - spent['crashes_in_a_row_left']} of {crashes} crashes in a row")
+    if limits["plateau"] is not None:
+        parts.append(f"{spent['trials_without_keep']} of {limits['plateau']['trials']} trials without a keep")
+    if limits["goal"] is not None:
+        parts.append(f"goal {number(limits['goal'])}")
     if spent["trials_left_estimate"] is not None and facts["continue"]:
-        parts.append(f"about {spent['trials_left_estimate']} trials left")
+        left = spent["hours_left_estimate"]
+        hours = "" if left is None else f" ({duration(left * 3600)})"
+        parts.append(f"about {spent['trials_left_estimate']} trials left{hours}")
     return ", ".join(parts)
+
+
+def _ended(session: Seen) -> str:
+    check = ending.check(session.state, budget.now())
+    return f"{check.headline}: {check.reason}; {check.remedy}" if check.exhausted else ""
 
 
 def _limit(value: int | None) -> str:
@@ -169,4 +186,4 @@ def _pending(trial: Trial | None) -> str:
 
 
 def _inbox(messages: int) -> str:
-    return f"{messages} message{'' if messages == 1 else 's'} for the server's next call" if messages else ""
+    return f"{messages} message{'' if messages == 1 else 's'} that no server has taken in yet" if messages else ""

@@ -100,6 +100,21 @@ def _extended(data: Mapping[str, Any]) -> str:
     return f"budget extended: {limits}"
 
 
+def _stopped(data: Mapping[str, Any]) -> str:
+    now = " at once" if data.get("now") else ""
+    return f"stopped{now} by the person" + (f": {data['reason']}" if data["reason"] else "")
+
+
+def _heard(data: Mapping[str, Any]) -> str:
+    given = [f"{data['count']} of the person's lines"] if data["count"] else []
+    return f"the agent was told {' and '.join([*given, *(['that the policy was changed'] * bool(data.get('policy')))])}"
+
+
+def _client(data: Mapping[str, Any]) -> str:
+    cost = f", ${data['usd']:.2f} by its own account" if data["usd"] else ""
+    return f"client {data['client']} {data['event']}{cost}"
+
+
 def _policy(data: Mapping[str, Any]) -> str:
     return "program.md was changed" + ("" if data["contract_unchanged"] else ", its contract too (without effect)")
 
@@ -117,10 +132,18 @@ _EFFECTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "decided": lambda data: f"trial {data['trial']} {data['decision']} (by {data['by']})",
     "row": _row,
     "extended": _extended,
+    "client": _client,
+    "told": lambda data: f"the person says: {data['text']}",
+    "heard": _heard,
+    "paused": lambda _: "paused by the person",
+    "unpaused": lambda _: "resumed by the person",
+    "stopped": _stopped,
     "lowered": lambda data: f"integrity lowered to {data['integrity']}: {data['reason']}",
     "policy": _policy,
     KIND: lambda data: f"sandbox {data['level']}: {data['backend']}; {summary(states_of(data))}",
     "ignored": lambda data: f"message ignored: {data.get('error') or data.get('kind')}",
+    "rotated": lambda data: f"{data['files']} logs of trials below {data['before']} made room; none of a kept trial",
+    "checkpoint": lambda data: f"state kept for a quick start: sha256 {data['sha256'][:12]}…",
     "holdout": lambda data: f"hidden score taken by a person: {data['file']}, sha256 {data['sha256'][:12]}…",
     "refused": lambda data: f"{data['tool']} refused: {data['error']}",
     "interference": lambda data: f"interference: {data['what']}",

@@ -14,7 +14,7 @@ from typing import Any
 
 from referee.__main__ import serve
 from referee.sandbox.launch import Launcher
-from referee.session import session as session_module
+from referee.session import published
 from referee.session.files import write_whole
 from referee.session.git import Git
 from referee.session.journal import Journal, Record
@@ -75,6 +75,6 @@ async def deadly_measure(self: Launcher, spec: Any, **others: Any) -> Any:
 
 setattr(Journal, "append", deadly_append)  # noqa: B010 - checkers would take it for a mistake
 setattr(Git, "set_refs", deadly_set_refs)  # noqa: B010
-setattr(session_module, "write_whole", deadly_write)  # noqa: B010
+setattr(published, "write_whole", deadly_write)  # noqa: B010
 setattr(Launcher, "measure", deadly_measure)  # noqa: B010
 sys.exit(serve())

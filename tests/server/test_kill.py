@@ -8,7 +8,8 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
-from referee.session.state import State, fold
+from referee.session.fold import fold
+from referee.session.state import State
 
 from tests.sessions import records, running
 

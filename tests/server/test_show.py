@@ -34,7 +34,7 @@ def test_a_kept_trial_with_its_numbers_against_baseline_and_best_of_then(done: F
     assert f"commit {done.commit(1)}" in lines
     assert "integrity self-reported" in lines
     assert "lesson about lower" in lines
-    assert "cost $0.25 (reported)" in lines
+    assert "cost $0.25 reported" in lines
     assert "metric value best then (0) change baseline change" in lines
     assert "loss 2.5 3 -0.5 better 3 -0.5 better" in lines
 

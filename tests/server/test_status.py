@@ -122,7 +122,7 @@ def test_one_experiment_left_is_not_exhausted(done: Finished, status: Callable[.
 
 def test_a_message_for_the_server_is_said(done: Finished, status: Callable[..., str]) -> None:
     drop(done.home / "inbox", "extend", {"experiments": 1})
-    assert "1 message for the server's next call" in status(done.repo)
+    assert "1 message that no server has taken in yet" in status(done.repo)
 
 
 @pytest.mark.anyio

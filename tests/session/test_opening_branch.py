@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from referee.session.journal import load
 
 from tests.session.refusing import refusal
 
@@ -61,4 +62,4 @@ def test_a_tag_that_is_allowed_collides_with_nothing_of_ours(opened: Any, projec
         assert session.state.opened.tag == tag
         assert not session.project.git.dir.is_relative_to(session.state_home)
     with opened(project, tag) as again:
-        assert [record.kind for record in again.journal.records][:2] == ["opened", "resumed"]
+        assert [record.kind for record in load(again.journal.path).records][:2] == ["opened", "resumed"]

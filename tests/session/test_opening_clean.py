@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from referee.session.journal import load
 
 from tests.projects import program
 from tests.session.mischief import to_folder, to_hard_link, to_link, to_nothing, to_pipe
@@ -44,7 +45,7 @@ def test_another_dirty_file_is_only_warned_of(opened: Any, make_project: Make, a
     if act is to_hard_link:
         (project / "notes/data.txt").write_text("2\n", encoding="utf-8")
     with opened(project) as session:
-        warnings = session.journal.records[0].data["warnings"]
+        warnings = load(session.journal.path).records[0].data["warnings"]
     assert any("notes/data.txt" in said and "measured as committed" in said for said in warnings)
 
 
@@ -52,7 +53,7 @@ def test_an_endless_file_in_place_of_a_tracked_one_is_not_read_to_its_end(opened
     project = make_project({"data.txt": "1\n"})
     os.truncate(project / "data.txt", 1 << 42)
     with opened(project) as session:
-        assert "data.txt was changed" in session.journal.records[0].data["warnings"][0]
+        assert "data.txt was changed" in load(session.journal.path).records[0].data["warnings"][0]
 
 
 def test_a_folder_that_leads_in_circles_is_only_warned_of(opened: Any, make_project: Make) -> None:
@@ -60,7 +61,7 @@ def test_a_folder_that_leads_in_circles_is_only_warned_of(opened: Any, make_proj
     shutil.rmtree(project / "notes")
     (project / "notes").symlink_to("notes")
     with opened(project) as session:
-        assert "notes/data.txt" in session.journal.records[0].data["warnings"][0]
+        assert "notes/data.txt" in load(session.journal.path).records[0].data["warnings"][0]
         assert session.ground.watch.interference() == []
 
 
@@ -70,7 +71,7 @@ def test_a_folder_that_became_a_link_to_equal_files_is_warned_of(opened: Any, ma
     shutil.move(project / "notes", project.parent / "elsewhere")
     (project / "notes").symlink_to(project.parent / "elsewhere")
     with opened(project) as session:
-        assert "notes/data.txt" in session.journal.records[0].data["warnings"][0]
+        assert "notes/data.txt" in load(session.journal.path).records[0].data["warnings"][0]
 
 
 def test_line_endings_normalised_by_git_count_as_clean(opened: Any, make_project: Make, git: PersonsGit) -> None:
@@ -81,7 +82,7 @@ def test_line_endings_normalised_by_git_count_as_clean(opened: Any, make_project
     git(project, "checkout", "-q", "--", ".")
     assert b"\r\n" in (project / "run.sh").read_bytes()
     with opened(project) as session:
-        assert session.journal.records[0].data["warnings"] == []
+        assert load(session.journal.path).records[0].data["warnings"] == []
         assert session.text(session.state.draft) == (project / "run.sh").read_text(encoding="utf-8")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from referee.session.errors import RepositoryError
+from referee.session.journal import load
 
 from tests.projects import lfs_pointer, program
 from tests.session.refusing import refusal
@@ -92,4 +93,4 @@ def test_an_lfs_file_is_refused_without_its_object_and_frozen_with_it(opened: An
     (store / oid).write_bytes(b"big data\n")
     with opened(project) as session:
         assert (session.state_home / "snapshot/big.bin").read_bytes() == b"big data\n"
-        assert session.journal.records[0].data["warnings"] == []
+        assert load(session.journal.path).records[0].data["warnings"] == []

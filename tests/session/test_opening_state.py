@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from referee.sandbox.errors import RefereeError
-from referee.session.journal import Journal
+from referee.session.journal import Journal, load
 from referee.session.places import find_checkout
 
 from tests.session.refusing import refusal
@@ -123,7 +123,7 @@ def test_a_forged_session_with_another_contract_than_it_claims_is_refused(
     shutil.copytree(home, forged, symlinks=True)
     for name in ("journal.jsonl", "head"):
         (forged / name).unlink()
-    data = dict(true.records[0].data)
+    data = dict(load(true.path).records[0].data)
     true.close()
     data["contract"] = {**data["contract"], "metrics": {"other": {"goal": "maximize"}}}
     journal = Journal(forged / "journal.jsonl")

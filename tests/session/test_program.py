@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from referee.sandbox.spec import Level
+from referee.session.contract import Plateau
 from referee.session.errors import ProgramError
 from referee.session.program import MAX_BYTES, load, parse
 
@@ -31,6 +32,9 @@ def test_the_shortest_program_gets_the_documented_defaults() -> None:
         "max_wall_clock_hours": 8,
         "max_cost_usd": None,
         "max_consecutive_crashes": 10,
+        "usd_per_hour": None,
+        "plateau": None,
+        "goal": None,
     }
     assert found.policy == "# Policy\nTry things.\n"
 
@@ -69,11 +73,36 @@ def test_a_missing_key_is_named_with_an_example_and_without_its_surroundings() -
     ("section", "key"),
     [
         ("keep: {max_jump: null}", "keep.max_jump"),
-        ("budget: {plateau: 5}", "budget.plateau"),
+        ("keep: {on_suspicious: flag}", "keep.on_suspicious"),
     ],
 )
 def test_what_is_designed_and_not_built_is_refused_and_never_ignored(section: str, key: str) -> None:
     assert faults(instead(section)) == [f"program.md: key '{key}': not supported yet"]
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        ("plateau: 0", "'budget.plateau': found '0' (a number), expected a number of at least 1"),
+        ("plateau: soon", "'budget.plateau': found 'soon', expected a number of trials such as 20, or {trials: 20, "),
+        ("plateau: true", "'budget.plateau': found 'true' (true or false), expected a number of trials such as 20"),
+        ("plateau: {action: nudge}", "'budget.plateau.trials': missing"),
+        ("plateau: {trials: 3, action: halt}", "'budget.plateau.action': found 'halt', expected one of: stop, nudge"),
+        ("plateau: {trial: 3, trials: 3}", "'budget.plateau.trial': unknown key. Did you mean 'trials'?"),
+        ("goal: low", "'budget.goal': found 'low', expected a number"),
+        ("goal: .inf", "'budget.goal': found 'Infinity' (a number), expected a finite number"),
+        ("usd_per_hour: 0", "'budget.usd_per_hour': found '0' (a number), expected a number above 0"),
+    ],
+)
+def test_what_ends_a_session_is_a_number_that_can_be_reached(budget: str, said: str) -> None:
+    (line,) = faults(instead(f"budget: {{{budget}}}"))
+    assert said in line
+
+
+def test_the_budget_is_no_part_of_the_contracts_hash() -> None:
+    one, other = (parse(instead(f"budget: {{{keys}}}")) for keys in ("plateau: 5, goal: 1", "usd_per_hour: 2.5"))
+    assert one.contract.digest() == other.contract.digest()
+    assert one.budget.plateau == Plateau(trials=5, action="stop")
 
 
 def test_an_automatic_min_delta_is_refused_until_noise_is_measured() -> None:

@@ -38,7 +38,11 @@ def _set(kind: str, trial: int, *keys: str, to: object) -> Forge:
         (_set("trial_started", 5, "blob", to="0" * 40), "steps", "trial 5: it did not measure the draft"),
         (_set("trial_started", 5, "limit", to=500.0), "budget", "trial 5: it was given 500.0 s, 20.0 s were left"),
         (_set("trial_measured", 5, "measurement", "seconds", to=99.0), "budget", "trial 5: it took 99.0 s of 20.0 s"),
-        (_set("opened", 0, "budget", "max_experiments", to=2), "budget", "trial 3: it began with the budget used up"),
+        (
+            _set("opened", 0, "budget", "max_experiments", to=2),
+            "budget",
+            "trial 3: it began although the budget is used up",
+        ),
         (_set("opened", 0, "budget", "max_cost_usd", to=0.5), "budget", "used up ($0.50 of $0.5)"),
         (_set("opened", 0, "contract", "metrics", "loss", "goal", to="maximize"), "steps", "is not the one that its"),
         (_set("opened", 0, "tag", to="other"), "steps", "opened as 'other', not as mar8"),
@@ -78,3 +82,29 @@ def test_a_message_taken_in_twice_is_named(done: Finished) -> None:
     twice = _add("extended", {"budget": budget, "message": "abc"})
     done.forge(lambda records: (twice(records), twice(records)))
     assert ["the message 'abc' was taken in twice" in said for said in found(done.verified())["budget"]] == [True]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [("told", {"text": "x"}), ("paused", {}), ("unpaused", {}), ("stopped", {"reason": "", "now": False})],
+)
+def test_a_request_of_the_person_taken_in_twice_is_named(done: Finished, kind: str, data: dict[str, Any]) -> None:
+    twice = _add(kind, data | {"message": "abc"})
+    done.forge(lambda records: (twice(records), twice(records)))
+    assert ["the message 'abc' was taken in twice" in said for said in found(done.verified())["steps"]] == [True]
+
+
+@pytest.mark.parametrize("count", [2, -1])
+def test_more_lines_heard_than_were_told_are_named(done: Finished, count: int) -> None:
+    told, heard = _add("told", {"text": "x", "message": ""}), _add("heard", {"count": count, "policy": False})
+    done.forge(lambda records: (told(records), heard(records)))
+    assert [said.split(": ")[1] for said in found(done.verified())["steps"]] == [
+        f"{count} lines were heard, 1 were waiting"
+    ]
+
+
+def test_a_trial_that_began_after_the_session_was_stopped_is_named(done: Finished) -> None:
+    line = done.line_of("trial_started", trial=5)
+    stopped = {"kind": "stopped", "data": {"reason": "enough", "now": False, "message": ""}}
+    done.forge(lambda records: records.insert(line - 1, records[line - 2] | stopped))
+    assert any("stopped by the person: enough" in said for said in found(done.verified())["budget"])

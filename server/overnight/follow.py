@@ -1,0 +1,62 @@
+"""Following a session's journal while a server writes it: only whole lines, each read and checked once.
+
+Guarantee: the state is the fold of the same records that a server would fold; a line that is changed or does not
+follow the one before is a fault that names it. Nothing is written and no lock is taken.
+Edge: a line that the disk refused, and that the server therefore took back, is read again from the start.
+"""
+
+from pathlib import Path
+
+from ...session import journal
+from ...session.errors import JournalError
+from ...session.fold import fold
+from ...session.journal import GENESIS, Record
+from ...session.state import State
+
+
+class Follower:
+    """The state of a session that others change.
+
+    Args:
+        path: Its journal, which need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.state: State | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.state = None
+        self._offset, self._seq, self._head = 0, 0, GENESIS
+
+    def news(self) -> list[Record]:
+        """Take in what was written since the last call.
+
+        Raises:
+            JournalError: If the journal is damaged.
+        """
+        try:
+            return self._taken()
+        except JournalError:
+            self._forget()
+            return self._taken()
+
+    def _taken(self) -> list[Record]:
+        taken: list[Record] = []
+        for line in self._whole_lines():
+            record = journal.parse(line, self._seq + 1, self._head, self.path)
+            self.state = fold([record], self.state)
+            self._seq, self._head = record.seq, record.hash
+            self._offset += len(line) + 1
+            taken.append(record)
+        return taken
+
+    def _whole_lines(self) -> list[bytes]:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                raw = file.read()
+        except FileNotFoundError:
+            return []
+        return raw.split(b"\n")[:-1]
