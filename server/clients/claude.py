@@ -16,7 +16,7 @@ from .reading import end, events, text
 
 _INSTALL = "npm install -g @anthropic-ai/claude-code"
 _FILE = "claude.mcp.json"
-_OURS = f"mcp__{entry.NAME}__*"
+OURS = f"mcp__{entry.NAME}__*"
 _WEB = ("WebSearch", "WebFetch")
 
 
@@ -35,9 +35,7 @@ class Claude:
 
     def files(self, launch: Launch) -> Mapping[str, bytes]:
         """One MCP configuration; `timeout` is in milliseconds, `alwaysLoad` shows the tools without a search."""
-        return {
-            _FILE: entry.generic(launch.server, {"timeout": entry.CALL_SECONDS * 1000, "alwaysLoad": True}),
-        }
+        return {_FILE: entry.generic(launch.server, shown(entry.CALL_SECONDS))}
 
     def environment(self, launch: Launch) -> Mapping[str, str]:
         """No call is moved to the background, and no program is replaced in the middle of a night."""
@@ -77,14 +75,19 @@ class Claude:
         return Told(usd, failed, tuple(filter(None, complaints)), end(last, errors))
 
 
+def shown(seconds: int) -> dict[str, Any]:
+    """What it reads of an entry besides the server's command; a call may take so many seconds."""
+    return {"timeout": seconds * 1000, "alwaysLoad": True}
+
+
 def _switches(launch: Launch) -> list[str]:
     words = ["--mcp-config", str(launch.folder / _FILE)]
     if launch.lock is Lock.OFF:
-        words += ["--allowedTools", _OURS]
+        words += ["--allowedTools", OURS]
     else:
         tools = list(_WEB if launch.lock is Lock.WEB else ())
         words += ["--tools", ",".join(tools), "--strict-mcp-config"]
-        words += ["--allowedTools", ",".join([_OURS, *tools]), "--permission-mode", "dontAsk"]
+        words += ["--allowedTools", ",".join([OURS, *tools]), "--permission-mode", "dontAsk"]
     return [*words, *(["--model", launch.model] if launch.model else [])]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...session.shapes import is_list, is_table
 from . import entry, find
-from .base import Launch, Lock, Told
+from .base import Launch, Lock, Server, Told
 from .reading import end, events, text
 
 _INSTALL = "npm install -g @openai/codex"
@@ -97,7 +97,7 @@ def _fault(event: Mapping[str, Any]) -> str:
 
 def _switches(launch: Launch) -> list[str]:
     chosen: dict[str, Any] = {}
-    servers: dict[str, Any] = {entry.NAME: _entry(launch)}
+    servers: dict[str, Any] = {entry.NAME: table(launch.server) | {"enabled": True}}
     if launch.lock is not Lock.OFF:
         web = "live" if launch.lock is Lock.WEB else "disabled"
         chosen |= {"approval_policy": "never", "sandbox_mode": "read-only", "web_search": web}
@@ -108,17 +108,16 @@ def _switches(launch: Launch) -> list[str]:
     return [*words, *(["--model", launch.model] if launch.model else [])]
 
 
-def _entry(launch: Launch) -> dict[str, Any]:
-    command = launch.server.command
+def table(server: Server, seconds: int = entry.CALL_SECONDS) -> dict[str, Any]:
+    """The server's entry; a call may take so many seconds."""
     return {
-        "command": command[0],
-        "args": list(command[1:]),
-        "env": dict(launch.server.env),
-        "env_vars": list(launch.server.inherited),
-        "enabled": True,
+        "command": server.command[0],
+        "args": list(server.command[1:]),
+        **({"env": dict(server.env)} if server.env else {}),
+        "env_vars": list(server.inherited),
         "required": True,  # one that is not ready within a second would be left out without a word
         "startup_timeout_sec": entry.START_SECONDS,
-        "tool_timeout_sec": entry.CALL_SECONDS,
+        "tool_timeout_sec": seconds,
         "default_tools_approval_mode": "approve",
     }
 

@@ -20,7 +20,7 @@ NAME = "referee"
 CALL_SECONDS = 7200  # far beyond what a call waits before it answers "running"
 START_SECONDS = 30
 
-_USEFUL = (
+USEFUL = (
     "PATH",
     "LANG",
     "LC_ALL",
@@ -40,13 +40,13 @@ _USEFUL = (
 
 def server_of(repo: Path, tag: str, contract: Contract) -> Server:
     """The server of one session of a project."""
-    command = (*_script(), "serve", "--repo", str(repo.resolve()), "--tag", tag)
+    command = (*script(), "serve", "--repo", str(repo.resolve()), "--tag", tag)
     env = {"REFEREE_STATE_DIR": str(state_root()), "HOME": str(Path.home())}
-    wanted = dict.fromkeys((*_USEFUL, *contract.sandbox.env, *contract.evaluate.secrets))
+    wanted = dict.fromkeys((*USEFUL, *contract.sandbox.env, *contract.evaluate.secrets))
     return Server(command, env, tuple(name for name in wanted if name in os.environ and name not in env))
 
 
-def _script() -> tuple[str, ...]:
+def script() -> tuple[str, ...]:
     """The console script that was installed with this interpreter, else the interpreter with our module."""
     script = Path(sys.executable).with_name("referee")
     if os.access(script, os.X_OK):
@@ -54,8 +54,12 @@ def _script() -> tuple[str, ...]:
     return (sys.executable, "-m", "referee")
 
 
-def generic(server: Server, more: Mapping[str, Any] | None = None) -> bytes:
-    """The entry in the form that most clients read: `{"mcpServers": {...}}`."""
+def table(server: Server, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The entry in the form that most clients read, without its name."""
     entry: dict[str, Any] = {"type": "stdio", "command": server.command[0], "args": list(server.command[1:])}
-    entry |= {"env": dict(server.env), **(more or {})}
-    return json.dumps({"mcpServers": {NAME: entry}}, indent=2).encode() + b"\n"
+    return entry | ({"env": dict(server.env)} if server.env else {}) | dict(more or {})
+
+
+def generic(server: Server, more: Mapping[str, Any] | None = None) -> bytes:
+    """The whole file of most clients: `{"mcpServers": {...}}`."""
+    return json.dumps({"mcpServers": {NAME: table(server, more)}}, indent=2).encode() + b"\n"

@@ -14,9 +14,10 @@ from ...session.errors import RefusedError
 from ..clients.command import Command
 from ..overnight.detach import detached
 from ..overnight.hooks import words_of
-from ..overnight.night import Night, Plan
+from ..overnight.night import Night
 from ..overnight.pace import Pace
 from ..overnight.place import Place, Watchman
+from ..overnight.plan import Plan
 from ..overnight.screen import Screen
 from ..overnight.signals import listening
 from .clients import Ready, add_client, ready

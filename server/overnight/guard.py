@@ -87,7 +87,7 @@ def _kept(started: Started, orders: int, news: int) -> int:
     if not _watch(client, orders, started.polite):
         _wait(lambda: not _collected(), started.polite)
     with contextlib.suppress(SandboxError):  # what cannot be killed is in the kernel; the next run must not wait
-        pass
+        kill_all()
     _tell(news, f"status {client.returncode}")
     return 0
 

@@ -9,16 +9,14 @@ Edge: a trial that begins in the moment in which a client is ended is closed as 
 import select
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from ...sandbox.kernel import become_subreaper
 from ...session import costs, prompts
 from ...session.budget import BudgetState
 from ...session.errors import JournalError
-from ..clients.base import Client, Launch
 from ..clients.errors import ClientError
 from ..commands.screen import duration
 from . import dollars, rate_limits, record, runs
@@ -26,6 +24,7 @@ from .facts import Ended
 from .hooks import Hooks
 from .pace import Pace, Patience
 from .place import Place
+from .plan import Plan
 from .record import Book
 from .runs import Run
 from .screen import Screen
@@ -35,19 +34,7 @@ INTERRUPTED = 130
 _EAGER = 0.02  # between two trials of a quick agent there is little time
 _SOON = 5.0
 _MANY = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the person asked for; `idle` is in seconds, `fresh_every` in trials."""
-
-    client: Client
-    launch: Launch
-    stop_file: Path
-    fresh_every: int | None = None
-    idle: float = 1800.0
-    on_trial: tuple[str, ...] = ()
-    on_end: tuple[str, ...] = ()
+_QUOTED = 200
 
 
 class Night:
@@ -255,7 +242,8 @@ class Night:
         end = self._why or f"exit status {run.status}"
         trials = f"{self._decided} trial{'' if self._decided == 1 else 's'}"
         facts: dict[str, Any] = {"run": run.number, "status": run.status, "trials": self._decided, "usd": told.usd}
-        self._screen.event(f"{self._plan.client.name} ended, run {run.number}: {end}, {trials}{cost}", **facts)
+        said = f"\n{told.last.splitlines()[-1][:_QUOTED]}" if told.last and not self._began else ""
+        self._screen.event(f"{self._plan.client.name} ended, run {run.number}: {end}, {trials}{cost}{said}", **facts)
         hung = self._why.startswith("nothing happened")
         if self._book.paused or (self._why and not hung):
             self._start_at = _clock()

@@ -36,7 +36,7 @@ class Screen:
 
     def event(self, text: str, **facts: Any) -> None:
         """Something happened to the client."""
-        self._tell({"event": "client", "text": text, **facts}, f"      {text}")
+        self._tell({"event": "client", "text": text, **facts}, "\n".join(f"      {line}" for line in text.splitlines()))
 
     def end(self, facts: Mapping[str, Any], ended: Ended, places: list[tuple[str, str]]) -> None:
         """The night is over."""

@@ -41,6 +41,16 @@ class Night:
         self.project = project
         self.script = project.parent / "script.json"
         self.script.write_text(json.dumps(script), encoding="utf-8")
+        self._started: list[subprocess.Popen[str]] = []
+
+    def close(self) -> None:
+        """Leave nothing behind, also where a test failed."""
+        for process in self._started:
+            process.kill()
+            process.wait()
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
 
     def words(self, *flags: str) -> list[str]:
         """The command line of the night."""
@@ -51,7 +61,10 @@ class Night:
         """Begin it."""
         env = dict(os.environ) | {"NIGHT_PACE": json.dumps(pace)}
         pipe = subprocess.PIPE
-        return subprocess.Popen(self.words(*flags), env=env, stdout=pipe, stderr=pipe, text=True, encoding="utf-8")
+        words = self.words(*flags)
+        night = subprocess.Popen(words, env=env, stdout=pipe, stderr=pipe, text=True, encoding="utf-8")
+        self._started.append(night)
+        return night
 
     def play(self, *flags: str, **pace: Any) -> "subprocess.CompletedProcess[str]":
         """Wait for its end."""

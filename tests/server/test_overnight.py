@@ -5,7 +5,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,18 @@ Begin = Callable[..., Night]
 
 
 @pytest.fixture
-def begin(project: Path) -> Begin:
+def begin(project: Path) -> Generator[Begin]:
     """A night on a project whose budget has these limits."""
+    nights: list[Night] = []
 
     def begun(script: Script, **limits: Any) -> Night:
         commit_program(project, limited(**limits))
-        return Night(project, script)
+        nights.append(Night(project, script))
+        return nights[-1]
 
-    return begun
+    yield begun
+    for night in nights:
+        night.close()
 
 
 def _last(events: list[dict[str, Any]]) -> dict[str, Any]:
