@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from referee.session.inbox import drop
 
@@ -19,7 +20,10 @@ from .world import World
 
 _START, _OPENING, _CALL = 0.9, 0.6, 0.08  # seconds within which the random moments lie
 _MESSAGE = 0.2  # how often a life begins with a message from the person
-_MESSAGES = [("extend", {"experiments": 1}, "extended"), ("tell", {"text": "try less"}, "told")]
+_MESSAGES: list[tuple[str, dict[str, Any], str]] = [
+    ("extend", {"experiments": 1}, "extended"),
+    ("tell", {"text": "try less"}, "told"),
+]
 _SOME = 6  # calls of a quiet life, at most
 
 
