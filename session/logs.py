@@ -49,7 +49,7 @@ def rotation(home: Path, state: State, *, most: int | None = None, older_than: f
     most = MOST_BYTES if most is None else most
     total = sum(size for _, _, size, _ in found)
     last = next(reversed(state.trials), 0) - _LAST
-    before, going, freed = 0, list[Path](), 0
+    before, going, freed = 0, list[str](), 0
     for number, path, size, written in sorted(found):
         if number > last or _stays(state, number):
             continue
@@ -58,7 +58,7 @@ def rotation(home: Path, state: State, *, most: int | None = None, older_than: f
             break
         before, freed = number + 1, freed + size
         going.append(path)
-    return Rotation(before, tuple(going), freed) if going else None
+    return Rotation(before, tuple(map(Path, going)), freed) if going else None
 
 
 def remove(rotation: Rotation) -> None:
@@ -78,11 +78,11 @@ def _stays(state: State, number: int) -> bool:
     return number == 0 or trial is None or trial.decision in {None, Decision.KEEP}
 
 
-def _logs(home: Path) -> list[tuple[int, Path, int, float]]:
-    found: list[tuple[int, Path, int, float]] = []
+def _logs(home: Path) -> list[tuple[int, str, int, float]]:
+    found: list[tuple[int, str, int, float]] = []
     with suppress(FileNotFoundError), os.scandir(home / "logs") as entries:
         for entry in entries:
             if (name := _NAME.fullmatch(entry.name)) and entry.is_file(follow_symlinks=False):
                 facts = entry.stat(follow_symlinks=False)
-                found.append((int(name[1]), Path(entry.path), facts.st_size, facts.st_mtime))
+                found.append((int(name[1]), entry.path, facts.st_size, facts.st_mtime))
     return found

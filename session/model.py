@@ -31,6 +31,4 @@ Ratio = Annotated[float, Field(gt=0)]
 class Model(BaseModel):
     """No unknown key, no number given as text, no change."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)

@@ -58,6 +58,7 @@ def _resume(project: Project, known: Known) -> Session:
             )
         refuse_checked_out(project.checkout, known.tag)
         session = _assemble(project, known.home, holder, journal, state)
+        session.tidied_at = len(state.trials) - sum(record.kind == "trial_started" for record in loaded.records)
         _recover(session)
         undo.pop_all()
     return session

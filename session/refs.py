@@ -80,17 +80,18 @@ class Refs:
         self._git, self._checkout, self._tag = git, checkout, tag
         self._known: dict[str, str] = {}
         self._looked = 0
+        self._seen: dict[str, str] = {}  # what `expect` has read, until something is moved
 
     def expect(self, state: State) -> None:
         """Take the refs for what the state says, except where a killed server may not have moved them yet."""
-        target = wanted(state)
-        self._refuse_unknown_trials(state)
+        target, actual = wanted(state), self._actual()
+        self._seen = actual
+        self._refuse_unknown_trials(target, actual)
         own = {t.commit for t in state.trials.values()} | {state.opened.base, *(t.tree for t in state.trials.values())}
-        actual = self._actual()
         lagging = {
             name for name in target if actual.get(name) is None or actual[name] in own or name.endswith("/draft")
         }
-        last = f"{prefix(self._tag)}/trials/{max(state.trials, default=0)}"
+        last = f"{prefix(self._tag)}/trials/{next(reversed(state.trials), 0)}"
         unmade = {name for name in target if name not in actual and (name == last or not state.trials)}
         self._known = {
             name: actual.get(name, oid) if name in lagging else oid
@@ -98,10 +99,9 @@ class Refs:
             if name not in unmade
         }
 
-    def _refuse_unknown_trials(self, state: State) -> None:
+    def _refuse_unknown_trials(self, known: Mapping[str, str], actual: Mapping[str, str]) -> None:
         """A trial's ref is made after its record is on the disk, so one without a record shows what was cut off."""
-        known = wanted(state)
-        for name, oid in self._actual().items():
+        for name, oid in actual.items():
             number = name.removeprefix(f"{prefix(self._tag)}/trials/")
             if name not in known and number.isdecimal() and self._is_trial(oid, number):
                 raise JournalError(
@@ -128,7 +128,7 @@ class Refs:
 
     def _settle_all(self, state: State) -> list[str]:
         self._looked = len(state.trials)
-        target, actual = wanted(state), self._actual()
+        target, actual = wanted(state), self._seen or self._actual()
         moved = self._moved(self._known, actual)
         moved += self._remove_strangers(actual, target)
         waiting = self._set({name: oid for name, oid in target.items() if actual.get(name) != oid})
@@ -157,6 +157,7 @@ class Refs:
 
     def _set(self, changes: Mapping[str, str]) -> list[str]:
         """Make the changes, and return the branch if it has to wait: checked out, or another ref in its place."""
+        self._seen = {}
         name = branch(self._tag)
         others = {other: oid for other, oid in changes.items() if other != name}
         if name in changes and name in checked_out_branches(self._checkout):

@@ -14,6 +14,10 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import _csv
 
 from .contract import Contract
 from .costs import REPORTED
@@ -70,7 +74,10 @@ class Table:
     """
 
     def __init__(self, head: list[str], lines: Callable[[Trial], list[list[str]]]) -> None:
-        self._head, self._cells = _table([head]), lines
+        self._cells = lines
+        self._text = io.StringIO()
+        self._write = _writer(self._text).writerows
+        self._head = self._encoded([head])
         self._lines: dict[int, bytes] = {}
 
     def update(self, trials: Mapping[int, Trial], changed: Iterable[int]) -> bytes:
@@ -79,8 +86,14 @@ class Table:
             cells = self._cells(trials[number]) if number in trials else []
             self._lines.pop(number, None)
             if cells:
-                self._lines[number] = _table(cells)
+                self._lines[number] = self._encoded(cells)
         return b"".join([self._head, *(self._lines[number] for number in sorted(self._lines))])
+
+    def _encoded(self, lines: Iterable[list[str]]) -> bytes:
+        self._text.seek(0)
+        self._text.truncate()
+        self._write(lines)
+        return self._text.getvalue().encode("utf-8")
 
 
 def rows(contract: Contract) -> Table:
@@ -106,7 +119,9 @@ def _cost(trial: Trial) -> list[list[str]]:
 
 def apart(state: State) -> bytes:
     """The lines of `budget.log` for dollars of no trial: runs of clients, and baselines that failed."""
-    return _table(["", "", f"{usd:.6f}", source] for source, usd in state.account.apart.items())
+    text = io.StringIO()
+    _writer(text).writerows(["", "", f"{usd:.6f}", source] for source, usd in state.account.apart.items())
+    return text.getvalue().encode("utf-8")
 
 
 def render(state: State) -> bytes:
@@ -119,10 +134,8 @@ def render_budget(state: State) -> bytes:
     return costs().update(state.trials, state.trials) + apart(state)
 
 
-def _table(lines: Iterable[list[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_MINIMAL).writerows(lines)
-    return text.getvalue().encode("utf-8")
+def _writer(text: io.StringIO) -> "_csv.Writer":
+    return csv.writer(text, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
 
 
 def choose_name(project: Path, tag: str, tracked: Iterable[str]) -> str | None:

@@ -78,7 +78,7 @@ class Session(View):
         self.stale_inputs: list[str] = []
         self._holder = holder
         self._published = Published(home, project.checkout.project / state.opened.results, state)
-        self._checkpointed = 0
+        self.tidied_at = 0  # how many trials there were when a checkpoint was last written
         self.retained = Retained(home, state.opened.contract.evaluate.retain)
 
     @property
@@ -104,8 +104,8 @@ class Session(View):
         """Make refs and result files what the state says; `look` first for what others did to the refs."""
         self.report_interference(self.ground.refs.settle(self.state, look=look))
         self.publish()
-        if len(self.state.trials) >= self._checkpointed + checkpoint.EVERY and self.state.running is None:
-            self._checkpointed = len(self.state.trials)
+        if len(self.state.trials) >= self.tidied_at + checkpoint.EVERY and self.state.running is None:
+            self.tidied_at = len(self.state.trials)
             self._bound_logs()
             self._keep_checkpoint()
 
