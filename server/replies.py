@@ -29,6 +29,8 @@ def compact(facts: dict[str, Any]) -> str:
     """The same as text, for clients that show only text: what a person wants to read, then where things stand."""
     left = facts["budget"]
     standing = {
+        "status": facts.get("status"),
+        "decision": facts.get("decision"),
         "best": _short(facts.get("best")),
         "baseline": _short(facts.get("baseline")),
         "experiments left": left["experiments_left"],

@@ -4,6 +4,8 @@ Guarantee: bounded, whatever the number of trials and the length of their words;
 left out and that is said. Text and structure tell the same rows.
 """
 
+import json
+
 from .contract import Contract
 from .feedback import told
 from .memory import Most, lines, remember
@@ -51,15 +53,21 @@ def _chosen(state: State, last: int, decision: str | None) -> tuple[list[Trial],
 
 
 def _fitting(table: list[list[str]], first: int) -> list[list[str]]:
-    """The table without as many of its older lines, after the first ones, as do not fit."""
-    room = MAX_CHARS - sum(len("\t".join(line)) + 1 for line in table[:first])
+    """The table without as many of its older lines, after the first ones, as do not fit as text and structure."""
+    names = table[0]
+    room = MAX_CHARS - sum(_size(names, line) for line in table[:first])
     kept = 0
     for line in reversed(table[first:]):
-        room -= len("\t".join(line)) + 1
+        room -= _size(names, line)
         if room < 0:
             break
         kept += 1
     return [*table[:first], *table[len(table) - kept :]]
+
+
+def _size(names: list[str], line: list[str]) -> int:
+    """Characters of a line, and of the object that says the same."""
+    return len("\t".join(line)) + len(json.dumps(dict(zip(names, line, strict=True)), ensure_ascii=False)) + 3
 
 
 def _cells(contract: Contract, trial: Trial) -> list[str]:

@@ -12,10 +12,10 @@ class AppendResult(Arguments):
     """One line for the row; by default what run_eval was told."""
 
     lesson: str | None = None
-    """What was learnt, at most 300 characters, shown to later contexts."""
+    """What it taught, at most 300 characters, shown to later contexts."""
 
     cost_usd: float | None = None
-    """Dollars that this trial cost you."""
+    """US dollars that this trial cost you, such as 0.12."""
 
 
 async def run(loop: Loop, call: Call, given: AppendResult) -> Answer:

@@ -16,7 +16,7 @@ Answer = tuple[Reply, View]
 class Arguments(BaseModel):
     """Arguments of a tool: flat, strict, and closed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, defer_build=True)
 
 
 class NoArguments(Arguments):

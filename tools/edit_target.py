@@ -18,7 +18,7 @@ class EditTarget(Arguments):
     """Take the file as it lies in the checkout."""
 
     expected_sha256: str | None = None
-    """Refuse if the draft is not this version."""
+    """Refuse unless the draft still has this SHA-256, as read_target showed it."""
 
 
 async def run(loop: Loop, call: Call, given: EditTarget) -> Answer:

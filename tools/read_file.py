@@ -16,6 +16,8 @@ class ReadFile(Arguments):
     """Relative to the folder of program.md, such as "prepare.py"; leave it out for the list of files."""
 
     start_line: Annotated[int, Field(ge=1)] = 1
+    """The first line shown; lines count from 1."""
+
     max_lines: Annotated[int, Field(ge=1, le=MAX_LINES)] = 400
 
 

@@ -15,8 +15,10 @@ class ReadLog(Arguments):
     """Its number; the last one by default."""
 
     tail_lines: Annotated[int, Field(ge=1, le=500)] = 40
+    """How many lines of its end."""
+
     pattern: str | None = None
-    """Only lines that contain this text."""
+    """Only lines that contain this text, in any case, such as "error"; no regular expression."""
 
 
 async def run(loop: Loop, call: Call, given: ReadLog) -> Answer:

@@ -16,7 +16,10 @@ class ReadResults(Arguments):
     """summary: kept chain, near misses, dead ends grouped, last trials, lessons; bounded, for a fresh context."""
 
     last: Annotated[int, Field(ge=0, le=200)] = 20
+    """How many of the last rows."""
+
     decision: Literal["keep", "discard", "crash"] | None = None
+    """Only rows with this decision."""
 
 
 async def run(loop: Loop, call: Call, given: ReadResults) -> Answer:

@@ -16,6 +16,8 @@ class ReadTarget(Arguments):
     """"draft", "best", "baseline", or a trial's number such as "7"."""
 
     start_line: Annotated[int, Field(ge=1)] = 1
+    """The first line shown; lines count from 1."""
+
     max_lines: Annotated[int, Field(ge=1, le=MAX_LINES)] = 400
 
 

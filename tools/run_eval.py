@@ -15,10 +15,10 @@ class RunEval(Arguments):
     """What is tried, and how long to wait for the result."""
 
     description: str
-    """What is tried and why, in one line, before the result is known."""
+    """What is tried and why, in one line, before the result is known: "halve the learning rate, it oscillates"."""
 
     wait_seconds: Annotated[float, Field(ge=0, le=MAX_WAIT_SECONDS)] = WAIT_SECONDS
-    """Return status "running" after this long; call again to go on waiting."""
+    """Return status "running" after so many seconds; call again to go on waiting."""
 
 
 async def run(loop: Loop, call: Call, given: RunEval) -> Answer:

@@ -17,16 +17,22 @@ class RunTrial(Arguments):
     """What is tried, exactly one of edits and content, and the words of the row."""
 
     description: str
-    """What is tried and why, in one line, before the result is known."""
+    """What is tried and why, in one line, before the result is known: "halve the learning rate, it oscillates"."""
 
     edits: list[EditPair] | None = None
+    """Replacements in the draft, applied in order; all or nothing."""
+
     content: str | None = None
+    """The whole new text, in place of edits."""
+
     lesson: str | None = None
     """What this teaches, at most 300 characters, shown to later contexts."""
 
     cost_usd: float | None = None
+    """US dollars that this trial cost you, such as 0.12."""
+
     wait_seconds: Annotated[float, Field(ge=0, le=MAX_WAIT_SECONDS)] = WAIT_SECONDS
-    """Return status "running" after this long; the same call again goes on waiting."""
+    """Return status "running" after so many seconds; the same call again goes on waiting."""
 
 
 async def run(loop: Loop, call: Call, given: RunTrial) -> Answer:

@@ -35,6 +35,7 @@ _NATIVE = (
     "in_app_browser",
     "tool_suggest",
     "skill_search",
+    "sleep_tool",  # a model could sleep the whole night with it
 )
 
 
@@ -102,6 +103,7 @@ def _switches(launch: Launch) -> list[str]:
         web = "live" if launch.lock is Lock.WEB else "disabled"
         chosen |= {"approval_policy": "never", "sandbox_mode": "read-only", "web_search": web}
         chosen |= {f"features.{name}": False for name in _NATIVE}
+        chosen["agents.enabled"] = False  # a model's own catalog entry outweighs the features for sub-agents
         servers = {name: {"enabled": False} for name in _others(launch.repo)} | servers
     chosen["mcp_servers"] = servers
     words = [word for key, value in chosen.items() for word in ("-c", f"{key}={toml(value)}")]

@@ -1,5 +1,7 @@
 """`referee init`: look at a project, ask or guess, and write a `program.md` that runs as it stands.
 
+With `--client` it adds the server to that client's files as well, and writes a `program.md` only if there is none.
+
 Guarantee: nothing of the project is executed and no git command of the person's is run; an existing `program.md` is
 never overwritten; what is written was read back as valid before.
 """
@@ -18,6 +20,8 @@ from ...session.places import PROGRAM
 from ...session.project import Project
 from .. import guesses
 from ..asking import TIMEOUT, Ask, answered, argument
+from ..client_entries.change import Options, change
+from ..client_entries.wanted import CLIENTS
 from ..program_text import Answers, program_text
 from ..survey import Survey, survey
 from .common import add_repo
@@ -39,8 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", metavar="TIME", default="", help=f"the longest a run may take (default: {TIMEOUT})"
     )
-    parser.add_argument("--yes", action="store_true", help="take the guesses without asking")
-    parser.add_argument("--print", action="store_true", help="print the file instead of writing it")
+    parser.add_argument("--yes", action="store_true", help="take the guesses, and overwrite an entry, without asking")
+    parser.add_argument("--print", action="store_true", help="print what would be written instead of writing it")
+    _add_client(parser)
 
 
 def _add_forms(parser: argparse.ArgumentParser) -> None:
@@ -68,14 +73,36 @@ def _add_forms(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", action="store_true", help="the target is read by the evaluator and never executed")
 
 
+def _add_client(parser: argparse.ArgumentParser) -> None:
+    """The entry in a client's files."""
+    client_help = "add the server to the project's configuration of this client"
+    parser.add_argument("--client", choices=CLIENTS, help=client_help)
+    parser.add_argument("--remove", action="store_true", help="with --client: take away what was added")
+    parser.add_argument("--portable", action="store_true", help="with --client: no path of this machine in the entry")
+    parser.add_argument(
+        "--into", metavar="FILE", default="", help="with --client generic: the file, else it is printed"
+    )
+
+
 def run(given: argparse.Namespace) -> int:
-    """Write it."""
+    """Write the program, or with `--client` the client's entry."""
+    asking = not given.yes and sys.stdin.isatty() and sys.stdout.isatty()
+    if given.client is None:
+        if extra := next((name for name in ("remove", "portable", "into") if getattr(given, name)), ""):
+            raise ProgramError(f"init: --{extra} goes with --client: {', '.join(CLIENTS)}")
+        return _program(given, asking=asking)
+    if not given.remove and not os.path.lexists(given.repo / PROGRAM):
+        _program(given, asking=asking)
+    options = Options(given.client, given.remove, given.print, given.portable, given.into, given.yes)
+    return change(given.repo, options, _confirm if asking else None)
+
+
+def _program(given: argparse.Namespace, *, asking: bool) -> int:
     flags = Answers(
         **{name: getattr(given, name) for name in _FLAGS},
         args={name: value for text in given.arg for name, value in argument(text).items()},
         artifacts=given.artifact,
     )
-    asking = not given.yes and sys.stdin.isatty() and sys.stdout.isatty()
     return init(given.repo, flags, ask=_ask if asking else None, only_print=given.print)
 
 
@@ -166,3 +193,10 @@ def _ask(name: str, guess: str) -> str:
         return input(f"{name} [{guess}]: " if guess else f"{name}: ")
     except EOFError:
         return ""
+
+
+def _confirm(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False

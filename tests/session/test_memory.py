@@ -126,6 +126,16 @@ def test_rows_that_do_not_fit_leave_the_oldest_out_and_say_so(done: Finished, st
     assert len(reply.text.splitlines()) == 1 + len(told) + 1
 
 
+def test_no_answer_is_so_long_that_a_client_cuts_it(done: Finished, state: State) -> None:
+    """Claude Code shows at most 50,000 characters of a structure, Codex about 40,000."""
+    many(state, 400)
+    project = Project(done.repo)
+    view = View(project, state, done.home)
+    replies = [rows(view, 200, None), summary(view), view.read_program()]
+    project.git.close()
+    assert all(len(json.dumps({"text": one.text, **one.facts}, ensure_ascii=False)) < 35_000 for one in replies)
+
+
 def test_kept_trials_tell_what_each_gained_on_the_one_before(state: State) -> None:
     for loss in (3.0, 2.5, 2.7, 2.4):
         add(state, loss)
