@@ -55,6 +55,7 @@ COMMANDS = {
     "stop": Listed("stop", "end the session; --now ends the running trial too"),
     "clean": Listed("clean", "what sessions left on the disk that may go; asks before it removes anything"),
     "audit": Listed("audit", "every call and refusal in order; --verify checks the whole record"),
+    "hook": Listed("hook", "for a client's hooks: note a call of its own tools beside the session"),
     "replay": Listed("replay", "measure kept trials again from the journal alone; exits 1 where one does not agree"),
     "holdout": Listed("holdout", "baseline and best on hidden data, for people alone: no tool shows the result"),
 }

@@ -11,6 +11,7 @@ from mcp.server.stdio import stdio_server
 
 from ..sandbox.kernel import hide_memory
 from .app import build
+from .wire import Answered, claimed_input
 
 
 async def serve(folder: Path, tag: str | None) -> None:
@@ -18,9 +19,11 @@ async def serve(folder: Path, tag: str | None) -> None:
     server = build(folder, tag)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
-        async with stdio_server() as (read_stream, write_stream):
+        lines = claimed_input()
+        async with stdio_server(lines) as (read_stream, write_stream):
+            messages = Answered(read_stream, write_stream, lines)
             try:
-                await server.run(read_stream, write_stream, server.create_initialization_options())
+                await server.run(messages, write_stream, server.create_initialization_options())
             except anyio.get_cancelled_exc_class():
                 _end()  # the session is closed, and what reads our input can neither be cancelled nor waited for
         tasks.cancel_scope.cancel()

@@ -133,6 +133,7 @@ PROMISES = {
         "reordered journal is noticed and named.",
         (
             "server/test_calls.py::test_every_changing_call_and_every_refusal_stands_in_the_journal",
+            "server/test_eras.py::test_the_clients_own_ids_of_a_call_stand_in_the_journal",
             "session/test_verify.py::test_any_changed_byte_is_noticed_and_its_line_named",
             "session/test_verify.py::test_a_metric_changed_with_the_whole_chain_computed_anew_is_named",
             "session/test_verify.py::test_records_cut_off_at_the_end_are_noticed_by_the_head_file",
@@ -162,6 +163,7 @@ PROMISES = {
             "server/test_retain.py::test_what_a_trial_left_survives_the_server_until_it_is_decided",
             "server/test_steering.py::test_a_line_that_no_agent_heard_is_told_by_the_next_server",
             "server/test_steering.py::test_stop_now_ends_the_running_trial_as_interrupted_without_any_call",
+            "server/test_eras.py::test_a_server_that_is_ended_in_a_trial_saves_its_state_and_leaves_no_process",
             "server/test_wire.py::test_a_client_that_hangs_up_in_a_trial_leaves_it_closed",
             "server/test_wire.py::test_a_client_that_no_longer_reads_loses_no_row",
             "server/test_wire.py::test_one_signal_ends_a_server_and_its_trial_in_order",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...sandbox.errors import RefereeError
+from ...session.native import NativeCall, noted
 from ...session.scanning import scan
 from ...session.verify import Verified, find, verify
 from ...session.verify_inputs import check_inputs
@@ -45,12 +46,13 @@ def audit(repo: Path, tag: str | None, *, as_json: bool) -> int:
     with project_of(repo) as project:
         tag, home = find(project, tag)
     scanned = scan(home / "journal.jsonl")
+    native = noted(home)
     damage = [*scanned.chain.findings, *scanned.head.findings]
     if as_json:
         records = [asdict(record) for record in scanned.records]
-        say_json({"tag": tag, "records": records, "damage": damage})
+        say_json({"tag": tag, "records": records, "native_calls": [asdict(call) for call in native], "damage": damage})
     else:
-        say("\n".join(_told(tag, timeline(scanned.records))))
+        say("\n".join([*_told(tag, timeline(scanned.records)), *_natively(native)]))
     if damage:
         raise RefereeError("\n".join([*damage, "the journal is damaged. `referee audit --verify` checks the rest."]))
     return 0
@@ -75,6 +77,14 @@ def _shown(line: Line, columns: int | None) -> str:
     head, outcome = f"{clock}  {line.what:<13}", f" -> {line.outcome}"
     room = None if columns is None else max(columns - len(head) - min(len(outcome), columns // 2), _LEAST)
     return cut(f"{head}{cut(line.arguments, room)}{outcome}", columns)
+
+
+def _natively(calls: list[NativeCall]) -> list[str]:
+    if not calls:
+        return []
+    count = f"{len(calls)} call{'' if len(calls) == 1 else 's'}"
+    head = f"native tools of the client: {count}, noted by its hook beside the journal"
+    return [head, *(cut(f"{call.time[:19]}  {call.tool:<13}{call.input}", width()) for call in calls)]
 
 
 def check(repo: Path, tag: str | None, *, as_json: bool) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 import pytest
-from referee.server import app
+from referee.server import calls
 from referee.session.live import last_line
 from referee.session.loop import Loop
 from referee.session.plan import log_path
@@ -46,7 +46,7 @@ class Heard:
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Progress that comes many times a second."""
-    monkeypatch.setattr(app, "_PROGRESS_SECONDS", 0.02)
+    monkeypatch.setattr(calls, "_PROGRESS_SECONDS", 0.02)
 
 
 async def _until(happened: Callable[[], bool]) -> None:
@@ -88,7 +88,8 @@ async def test_progress_rises_tells_the_last_metric_line_and_ends_with_the_reply
 def test_no_progress_follows_a_reply_on_the_wire(project: Path) -> None:
     """Claude Code closed the connection on a notification for a call that it had forgotten."""
     serve = f"['serve', '--repo', {str(project)!r}]"
-    often = f"from referee.server import app, cli; app._PROGRESS_SECONDS = 0.01; raise SystemExit(cli.main({serve}))"
+    often = "from referee.server import calls, cli; calls._PROGRESS_SECONDS = 0.01; "
+    often += f"raise SystemExit(cli.main({serve}))"
     hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
     call = {"name": "run_eval", "arguments": {"description": "x"}, "_meta": {"progressToken": 7}}
     messages: list[dict[str, Any]] = [
