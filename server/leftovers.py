@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..session import checkpoint, hashes, logs
+from ..session.holder import night_at
 from ..session.journal import Journal
 from ..session.logs import Rotation
 from ..session.places import EXPOSED, PRIVATE, SNAPSHOT, state_root
 from ..session.project import Known
 from ..session.retention import WAITING
+from ..session.state import State
+from ..session.verify import who_holds
 
 DAY = 24 * 3600.0
 _FROZEN = (SNAPSHOT, PRIVATE, EXPOSED)
@@ -32,19 +35,21 @@ class Leftover:
     cost: str
 
 
-def of_session(known: Known) -> Iterator[Leftover]:
-    """What a session that nobody holds has made for its trials."""
+def of_session(known: Known, state: State) -> Iterator[Leftover]:
+    """What a session that nobody holds has made for its trials; what a trial left that may still be kept stays."""
     for name in _FROZEN:
         yield from _some(known.home / name, f"{known.tag}: frozen files", "made again from git when it is opened")
-    for name in ("scratch", WAITING):
-        yield from _some(known.home / name, f"{known.tag}: what killed trials left", "nothing")
+    yield from _some(known.home / "scratch", f"{known.tag}: what killed trials left", "nothing")
+    waiting = known.home / WAITING
+    for folder in sorted(waiting.iterdir()) if waiting.is_dir() else ():
+        trial = state.trials.get(int(folder.name)) if folder.name.isdecimal() else None
+        if trial is not None and (trial.decision is not None or trial.interrupted):
+            yield from _some(folder, f"{known.tag}: files of trial {trial.number}, which was decided", "nothing")
 
 
-def old_logs(known: Known, days: float) -> Rotation | None:
+def old_logs(known: Known, state: State, days: float) -> Rotation | None:
     """Logs of its trials that were not kept and are older than so many days."""
-    _, state = checkpoint.load(known.home)
-    limit = time.time() - days * DAY
-    return None if state is None else logs.rotation(known.home, state, older_than=limit)
+    return logs.rotation(known.home, state, older_than=time.time() - days * DAY)
 
 
 def of_all(days: float) -> Iterator[Leftover]:
@@ -55,13 +60,24 @@ def of_all(days: float) -> Iterator[Leftover]:
 
 
 def lost() -> Iterator[Leftover]:
-    """State of repositories that are gone: their journals are all that is left of their sessions."""
+    """State of repositories that are gone or were moved: their journals are all that is left of their sessions.
+
+    One of whose sessions anybody holds is not among them.
+    """
     for owned in sorted(state_root().glob("*/.git")):
         objects, home = owned / "objects", owned.parent
-        if objects.is_symlink() and not objects.exists():
-            tags = ", ".join(sorted(path.parent.name for path in home.glob("*/journal.jsonl"))) or "no session"
-            cost = f"its repository is gone; the record of {tags} goes with it"
+        if objects.is_symlink() and not objects.exists() and not any(map(_busy, _homes(home))):
+            tags = ", ".join(path.name for path in _homes(home)) or "no session"
+            cost = f"its repository is gone or was moved; the record of {tags} goes with it"
             yield Leftover(home.name, home, size_of(home), cost)
+
+
+def _homes(home: Path) -> list[Path]:
+    return sorted(path.parent for path in home.glob("*/journal.jsonl"))
+
+
+def _busy(home: Path) -> bool:
+    return bool(who_holds(home)) or night_at(home)
 
 
 def remove(leftover: Leftover) -> None:

@@ -8,6 +8,7 @@ believes none, folds every record, and holds each checkpoint against that.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
@@ -34,6 +35,7 @@ EVERY = 200
 KIND = "checkpoint"
 _APART = ("opened", "budget")  # the first line of the journal has what was opened; a budget is checked as always
 _FIRST_LINE = 4_000_000
+_NAME = re.compile(rf"{KIND}-\d{{12}}\.json", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def load(home: Path) -> tuple[Loaded, State | None]:
 
 def paths(home: Path) -> list[Path]:
     """Every checkpoint of a session, the last one first."""
-    return sorted(home.glob(f"{KIND}-*.json"), reverse=True)
+    return sorted((path for path in home.glob(f"{KIND}-*.json") if _NAME.fullmatch(path.name)), reverse=True)
 
 
 def read(path: Path) -> Checkpoint:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from . import judge
-from .budget import advance
 from .contract import Budget
 from .costs import REPORTED, Dollars, of_trial
 from .errors import JournalError
@@ -50,8 +49,7 @@ def apply(state: State | None, record: Record) -> State | None:
     if record.kind == "opened":
         state = _opened(record)
     elif state is not None:
-        if state.started and state.last is not None and not state.resting:
-            state.elapsed = advance(state.elapsed, state.last, record.instant)
+        state.elapsed = state.clock(record.instant)
         if effect := _EFFECTS.get(record.kind):
             effect(state, record.data)
     elif record.kind in _EFFECTS:

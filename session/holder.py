@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
 from .errors import JournalError
 
+NIGHT = "agent"
+"""Folder of a session's state in which `referee overnight` keeps configuration and transcripts."""
+
 _PATIENCE = 0.25  # seconds: `held_by` has the lock for a moment to find out whether anybody does
 
 
@@ -47,6 +50,22 @@ class Holder:
         self._lock.release()
 
 
+def night_at(folder: Path) -> bool:
+    """Whether a `referee overnight` is at work on the session in this folder."""
+    lock = night_lock(folder)
+    if not lock.lock_file or not Path(lock.lock_file).exists():
+        return False
+    if not _take(lock, 0):
+        return True
+    lock.release()
+    return False
+
+
+def night_lock(folder: Path) -> "FileLock":
+    """What the one night of a session holds."""
+    return _lock(folder / NIGHT, "overnight.lock")
+
+
 def held_by(folder: Path) -> str:
     """The pid of the process that holds the session, or an empty text if nobody does."""
     lock = _lock(folder)
@@ -56,10 +75,10 @@ def held_by(folder: Path) -> str:
     return ""
 
 
-def _lock(folder: Path) -> "FileLock":
+def _lock(folder: Path, name: str = "lock") -> "FileLock":
     from filelock import FileLock  # noqa: PLC0415 - a server's start must not pay for what only a session needs
 
-    return FileLock(folder / "lock", thread_local=False, is_singleton=False, mode=0o600)
+    return FileLock(folder / name, thread_local=False, is_singleton=False, mode=0o600)
 
 
 def _take(lock: "FileLock", seconds: float) -> bool:

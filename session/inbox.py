@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .files import write_whole
+from .files import read_at_most, write_whole
 from .shapes import is_table
 
+_MOST_BYTES = 64_000
 _COARSE = 1_000_000_000  # nanoseconds within which two changes may bear the same time
 
 
@@ -40,7 +41,7 @@ def waiting(folder: Path) -> list[tuple[Path, Message]]:
     found: list[tuple[float, Path, Message]] = []
     for path in folder.glob("*.json") if folder.is_dir() else ():
         try:
-            message = _message(json.loads(path.read_bytes()))
+            message = _message(json.loads(read_at_most(path, _MOST_BYTES)))
             found.append((path.stat().st_mtime, path, message))
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue

@@ -17,7 +17,7 @@ from .errors import RepositoryError
 from .files import make_private
 from .fold import apply
 from .frozen import frozen
-from .holder import Holder
+from .holder import Holder, night_at
 from .journal import Journal, Loaded
 from .opened import Opened, facts_of
 from .pins import Pins
@@ -105,6 +105,9 @@ def _assemble(project: Project, home: Path, holder: Holder, journal: Journal, st
 
 def _recover(session: Session) -> None:
     session.record("resumed", {"pid": os.getpid(), "version": __version__}, sync=False)
+    if (client := session.state.account.client) and not night_at(session.state_home):
+        lost = {"event": "ended", "client": client, "accounts": True, "usd": 0.0, "message": ""}
+        session.record("client", lost)  # nobody is left to say what its run cost: reports count again
     session.ground.refs.expect(session.state)
     if session.state.running is not None:
         interrupt(session, session.state.running, "interrupted: the server ended while it ran")

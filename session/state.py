@@ -158,9 +158,17 @@ class State:
 
     def spent(self, at: Instant) -> Spent:
         """What the session has used up at `at`."""
-        counts = self.started and not self.resting
-        seconds = advance(self.elapsed, self.last, at) if counts and self.last else self.elapsed
-        return Spent(len(self.trials) - (0 in self.trials), seconds, self.cost_usd, self.consecutive_crashes)
+        return Spent(len(self.trials) - (0 in self.trials), self.clock(at), self.cost_usd, self.consecutive_crashes)
+
+    def clock(self, at: Instant) -> float:
+        """Seconds that count at `at`; in a pause no more than the trial that still runs may take."""
+        if not self.started or self.resting or self.last is None:
+            return self.elapsed
+        seconds = advance(self.elapsed, self.last, at)
+        if self.paused and self.running is not None:
+            trial = self.trials[self.running]
+            seconds = min(seconds, trial.started + trial.limit)
+        return max(self.elapsed, seconds)
 
     def measured_as(self, blob: str) -> Trial | None:
         """The trial that measured exactly these bytes and was not interrupted."""

@@ -66,6 +66,7 @@ def _own_home(
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("REFEREE_STATE_DIR", str(home / "state"))
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)
     known = home / "state" / hashes.FOLDER
     for file in hashed.iterdir():
         known.parent.mkdir(mode=0o700, exist_ok=True)

@@ -169,6 +169,7 @@ PROMISES = {
             "server/test_wire.py::test_one_signal_ends_a_server_and_its_trial_in_order",
             "session/test_checkpoint.py::test_a_start_from_a_checkpoint_has_the_state_of_the_whole_journal_and_reads_only_what_came_after",
             "session/test_long_session.py::test_a_session_that_goes_on_from_its_checkpoint_has_every_row_and_every_ref",
+            "server/test_clean.py::test_what_an_undecided_trial_left_stays_and_what_a_decided_one_left_goes",
         ),
     ),
     "hard budget": Promise(
@@ -192,6 +193,8 @@ PROMISES = {
             "server/test_endings.py::test_hours_that_a_suspended_machine_slept_through_are_spent",
             "session/test_costs.py::test_no_order_of_reports_and_runs_counts_a_dollar_twice",
             "session/test_ending.py::test_what_is_over_stays_over_while_only_time_and_dollars_go_on",
+            "session/test_holes.py::test_a_pause_in_which_the_server_died_counts_no_more_than_the_trial_may_take",
+            "session/test_holes.py::test_reports_count_again_once_the_night_that_accounted_for_them_is_gone",
         ),
     ),
     "your work is yours": Promise(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...session import checkpoint
 from ...session.errors import JournalError
 from ...session.holder import Holder
 from ...session.logs import Rotation
@@ -93,12 +94,19 @@ def _planned(sessions: list[Known], shared: list[Leftover], days: float) -> Plan
     for known in sessions:
         try:
             with Holder(known.home, known.tag):
-                own = Own(known, list(leftovers.of_session(known)), leftovers.old_logs(known, days))
+                own = _own(known, days)
         except JournalError as fault:
             plan.held.append(f"session {known.tag}: {fault}")
         else:
             plan.sessions.append(own)
     return plan
+
+
+def _own(known: Known, days: float) -> Own:
+    _, state = checkpoint.load(known.home)
+    if state is None:
+        return Own(known, [], None)
+    return Own(known, list(leftovers.of_session(known, state)), leftovers.old_logs(known, state, days))
 
 
 def _something(plan: Plan) -> bool:

@@ -6,18 +6,17 @@ Guarantee: what could not carry a session is refused before a client is started,
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...session.contract import Program
 from ...session.errors import JournalError, RepositoryError
 from ...session.files import make_private, write_whole
+from ...session.holder import NIGHT, night_lock
 from ...session.places import PROGRAM, refuse_pointer
 from ...session.project import Project, refuse_tag
 from ...session.refs import refuse_blocked
 from ...session.verify import who_holds
 
-if TYPE_CHECKING:
-    from filelock import FileLock
+_PATIENCE = 0.25  # seconds: a server that opens has the lock for a moment to find out whether anybody does
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def place_of(project: Project, tag: str | None) -> Place:
     if known is None:
         refuse_blocked(project.git, project.checkout, name)
     home = known.home if known else project.home_for(name)
-    folder = home / "agent"
+    folder = home / NIGHT
     make_private(folder)
     folder.chmod(0o700)
     return Place(project.checkout.project, name, home, folder, program)
@@ -90,7 +89,7 @@ class Watchman:
     """The one night of a session; the lock is held until `release` or the end of the process, however it ends."""
 
     def __init__(self, place: Place) -> None:
-        self._place, self._lock = place, _lock(place.folder)
+        self._place, self._lock = place, night_lock(place.home)
 
     def take(self, pid: int) -> None:
         """Become it.
@@ -101,7 +100,7 @@ class Watchman:
         from filelock import Timeout  # noqa: PLC0415 - only this command needs it
 
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=_PATIENCE)
         except Timeout:
             raise JournalError(
                 f"`referee overnight` runs for session {self._place.tag} already (pid {watching(self._place)}). "
@@ -125,9 +124,3 @@ def watching(place: Place) -> str:
 
 def _noted(place: Place) -> Path:
     return place.folder / "overnight.pid"
-
-
-def _lock(folder: Path) -> "FileLock":
-    from filelock import FileLock  # noqa: PLC0415 - see above
-
-    return FileLock(folder / "overnight.lock", thread_local=False, is_singleton=False, mode=0o600)

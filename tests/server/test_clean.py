@@ -81,10 +81,32 @@ def test_the_record_of_a_lost_repository_goes_with_lost_alone(littered: Finished
     shutil.copy(littered.journal, home / "mar9" / "journal.jsonl")
     shutil.rmtree(project)
     said = referee("clean", "--repo", str(littered.repo), "--yes").stdout
-    assert "its repository is gone; the record of mar9 goes with it (--lost)" in said
+    assert "its repository is gone or was moved; the record of mar9 goes with it (--lost)" in said
     assert (home / "mar9" / "journal.jsonl").exists()
     assert referee("clean", "--repo", str(littered.repo), "--yes", "--lost").returncode == 0
     assert not home.exists()
+
+
+def test_the_record_of_a_moved_repository_stays_while_a_server_holds_it(littered: Finished, project: Path) -> None:
+    assert referee("check", "--repo", str(project)).returncode == 0
+    home = next(path for path in state_root().iterdir() if path.name.startswith("project-"))
+    (home / "mar9").mkdir()
+    shutil.copy(littered.journal, home / "mar9" / "journal.jsonl")
+    project.rename(project.with_name("moved"))
+    with Holder(home / "mar9", "mar9"):
+        referee("clean", "--repo", str(littered.repo), "--yes", "--lost")
+    assert (home / "mar9" / "journal.jsonl").exists()
+
+
+@pytest.mark.promise("nothing lost")
+def test_what_an_undecided_trial_left_stays_and_what_a_decided_one_left_goes(littered: Finished) -> None:
+    for number in (3, 6):
+        (littered.home / "retaining" / str(number)).mkdir(parents=True)
+        (littered.home / "retaining" / str(number) / "model.bin").write_bytes(b"weights")
+    start = next(record for record in littered.records if record["kind"] == "trial_started" and record["data"]["trial"])
+    littered.forge(lambda records: records.append({**start, "data": {**start["data"], "trial": 6}}))
+    assert referee("clean", "--repo", str(littered.repo), "--yes").returncode == 0
+    assert [path.name for path in (littered.home / "retaining").iterdir()] == ["6"]
 
 
 def test_the_plan_as_json_removes_nothing(littered: Finished) -> None:
