@@ -92,7 +92,7 @@ def test_no_control_character_of_an_argument_reaches_the_terminal(done: Finished
 
 def test_the_same_as_data(done: Finished, audit: Audit) -> None:
     told = json.loads(audit("--json"))
-    assert told == {"tag": TAG, "records": done.records, "damage": []}
+    assert told == {"tag": TAG, "records": done.records, "damage": [], "native_calls": []}
 
 
 def test_a_damaged_journal_is_told_as_far_as_it_goes_and_is_a_fault(

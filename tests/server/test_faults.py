@@ -7,6 +7,7 @@ import pytest
 from tests.soak import faults
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", faults.FAULTS)
 @pytest.mark.promise("nothing lost")
 def test_a_session_outlives_every_fault_of_the_table(

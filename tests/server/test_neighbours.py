@@ -126,6 +126,7 @@ def person(repo: Path) -> list[str]:
     return [*own, git(repo, *words), git(repo, "ls-files", "--stage"), repr(files)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
 @pytest.mark.promise("your work is yours")
 def test_whatever_the_person_does_with_git_the_session_goes_on_and_their_work_stays(world: World, act: Act) -> None:

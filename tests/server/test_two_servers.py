@@ -67,6 +67,7 @@ class Both:
         return self.found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.promise("hard budget")
 def test_no_order_of_calls_keeps_what_was_not_measured_or_spends_twice_or_hides_a_trial(

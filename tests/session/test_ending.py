@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from referee.session import ending, program, standing
 from referee.session.budget import Instant
-from referee.session.contract import Budget, Plateau
+from referee.session.contract import Budget, Feedback, Plateau
 from referee.session.opened import Opened
 from referee.session.state import Decision, State, Trial
 
@@ -62,7 +63,8 @@ def test_without_a_baseline_no_goal_is_reached() -> None:
 
 def test_a_value_is_told_with_no_more_digits_than_the_agent_may_see() -> None:
     state = _state(Budget(goal=3.0), losses=(2.98765,))
-    object.__setattr__(state.opened.contract.feedback, "digits", 2)
+    contract = state.opened.contract.model_copy(update={"feedback": Feedback(digits=2)})
+    state.opened = replace(state.opened, contract=contract)
     assert "loss 3, goal 3" in ending.goal(state)
 
 
