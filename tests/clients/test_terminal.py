@@ -1,0 +1,81 @@
+"""Claude Code at a terminal, as `referee agent` starts it for a person."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.clients.bench import PATIENCE, Bench, Sit
+from tests.clients.seats import CLAUDE
+
+pytestmark = pytest.mark.clients
+
+PROMPT = "\N{HEAVY RIGHT-POINTING ANGLE QUOTATION MARK ORNAMENT}".encode()
+
+
+def _trust(project: Path) -> None:
+    """As the person who answered Claude Code's first questions about this folder."""
+    file = Path.home() / ".claude.json"
+    seen = json.loads(file.read_text(encoding="utf-8"))
+    seen["projects"] = {str(project): {"hasTrustDialogAccepted": True, "hasCompletedProjectOnboarding": True}}
+    file.write_text(json.dumps(seen), encoding="utf-8")
+
+
+class Terminal:
+    """A terminal with a program in it."""
+
+    def __init__(self, words: list[str]) -> None:
+        self._ours, theirs = pty.openpty()
+        self.screen = b""
+        self.process = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+        os.close(theirs)
+
+    def read_until(self, true: Callable[[], object]) -> None:
+        """Show what the program writes until something is true, for a bounded time."""
+        limit = time.monotonic() + PATIENCE
+        while not true():
+            assert time.monotonic() < limit, self.screen[-3000:].decode(errors="replace")
+            if select.select([self._ours], [], [], 0.1)[0]:
+                self.screen += os.read(self._ours, 65536)
+
+    def type(self, keys: bytes) -> None:
+        """Press keys."""
+        os.write(self._ours, keys)
+
+    def close(self) -> None:
+        """Hang up."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+
+def test_a_person_types_go_and_a_trial_is_kept(sit: Sit) -> None:
+    script = [CLAUDE.call("read_program"), CLAUDE.call("run_trial", description="better", content="echo loss: 2\n")]
+    bench = sit(CLAUDE, script)
+    _trust(bench.project)
+    terminal = Terminal([sys.executable, "-m", "referee", "agent", "--repo", str(bench.project)])
+    try:
+        terminal.read_until(lambda: PROMPT in terminal.screen)
+        while not bench.stub.log.requests:  # a turn that begins before the server is there has no tools, and ends
+            _go(terminal, bench)
+        terminal.read_until(lambda: len(bench.stub.log.shown) == len(script))
+        trial = bench.answers[-1]
+        assert trial["decision"] == "keep"
+    finally:
+        terminal.close()
+    bench.nothing_lives()
+
+
+def _go(terminal: Terminal, bench: Bench) -> None:
+    terminal.screen = b""
+    terminal.type(b"go")
+    terminal.read_until(lambda: b"go" in terminal.screen)
+    terminal.type(b"\r")
+    terminal.read_until(lambda: bench.stub.log.requests or b"done" in terminal.screen)
