@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from referee.server.app import INSTRUCTIONS
 from referee.server.schemas import described
 from referee.tools.table import TOOLS
 
@@ -60,3 +61,10 @@ async def test_both_protocol_eras_see_the_same_tools_over_stdio(connect_stdio: A
         answer = await agent("run_eval", description="baseline")
     assert [tool.name for tool in tools] == list(TOOLS)
     assert answer["metrics"] == {"loss": 3.0}
+
+
+def test_the_first_words_of_the_instructions_carry_the_loop_and_the_pragma_of_a_code_mode() -> None:
+    """A client that defers its tools shows about 250 characters before it is asked for more."""
+    first = INSTRUCTIONS[:220]
+    for word in ("read_program", "run_trial", "`continue` is false", '// @exec: {"yield_time_ms": 320000}'):
+        assert word in first
