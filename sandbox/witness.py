@@ -4,6 +4,7 @@ Guarantee: a file, a connection, shared memory or a queue counts as reached or l
 whatever the trial says of it; and all of it is removed.
 """
 
+import os
 import secrets
 import socket
 import tempfile
@@ -16,6 +17,7 @@ from . import kernel
 from .held import content
 
 MODE = 0o644
+_LONGEST = 107 - len("/referee-probe-12345678/outside/socket")
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - this very place is watched
 
 
@@ -78,10 +80,15 @@ def _removed(segment: int) -> bool:
     return True
 
 
+def _short_enough(folder: str) -> str:
+    """A folder below which a socket can have a name: the kernel takes 107 bytes of a path, whatever `TMPDIR` says."""
+    return folder if len(os.fsencode(folder)) <= _LONGEST else "/tmp"  # noqa: S108 - made there with a name nobody knows
+
+
 @contextmanager
 def outside() -> Generator[tuple[Outside, Path]]:
     """Yield something to attack and an empty folder for the trial, and remove both."""
-    with tempfile.TemporaryDirectory(prefix="referee-probe-") as name:
+    with tempfile.TemporaryDirectory(prefix="referee-probe-", dir=_short_enough(tempfile.gettempdir())) as name:
         top = Path(name)
         top.chmod(0o755)
         folder = top / "outside"

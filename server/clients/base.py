@@ -64,7 +64,8 @@ class Told:
     Attributes:
         usd: Dollars by the client's own accounting, None where it says nothing.
         failed: Whether the client itself says that it failed.
-        complaints: What it wrote about faults, the only place where a rate limit is looked for.
+        complaints: What it wrote about faults, the only place where a rate limit is looked for. A client with events of
+            its own is not read on standard error, where a tool's output may stand, unless it died before the first one.
         last: The end of what it said, for a person.
     """
 

@@ -27,7 +27,7 @@ class Claude:
     name: str = "claude"
     accounts: bool = True
     suffix: str = ".jsonl"
-    greeting: str = "Type `go` when the client is there; it knows what to do."
+    greeting: str = "Type `go` when the client is there; it knows what to do. If it sees no tools yet, type it again."
 
     def program(self) -> str:
         """The absolute path of `claude`."""
@@ -61,8 +61,9 @@ class Claude:
 
     def told(self, output: Iterable[str], errors: str) -> Told:
         """Dollars and faults, from the `result` event; a rejected rate limit, from its own event."""
-        usd, failed, complaints, last = None, False, [errors], ""
-        for event in events(output):
+        found = list(events(output))
+        usd, failed, complaints, last = None, False, [] if found else [errors], ""
+        for event in found:
             last = _said(event) or last
             if event.get("type") == "result":
                 usd, failed = _dollars(event.get("total_cost_usd")), bool(event.get("is_error"))

@@ -78,8 +78,9 @@ class Codex:
 
     def told(self, output: Iterable[str], errors: str) -> Told:
         """Faults, from `error` and `turn.failed` events; dollars are never told."""
-        failed, complaints, last = False, [errors], ""
-        for event in events(output):
+        found = list(events(output))
+        failed, complaints, last = False, [] if found else [errors], ""
+        for event in found:
             item = event.get("item")
             if is_table(item) and item.get("type") == "agent_message":
                 last = text(item.get("text")) or last
@@ -87,7 +88,7 @@ class Codex:
                 failed = event.get("type") == "turn.failed" or failed
                 complaints.append(last := _fault(event))
             elif event.get("type") == "turn.completed":
-                failed, complaints = False, [errors]
+                failed, complaints = False, []
         return Told(None, failed, tuple(filter(None, complaints)), end(errors, last))
 
 

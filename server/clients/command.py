@@ -59,7 +59,6 @@ class Command:
         return b"" if any(_PLACE in word for word in self.words) else prompt.encode()
 
     def told(self, output: Iterable[str], errors: str) -> Told:
-        """The last lines, which may be of any form."""
-        lines = list(output)[-_LINES:]
-        said = "\n".join(lines)
-        return Told(complaints=tuple(filter(None, (said, errors))), last=end(said, errors))
+        """The last lines, which may be of any form; what the agent says on standard output is no complaint."""
+        said = "\n".join(list(output)[-_LINES:])
+        return Told(complaints=(errors,) if errors else (), last=end(said, errors))

@@ -1,6 +1,7 @@
 """`referee overnight`: your own client, unattended, started again until the session is over.
 
 Exit codes: 0 if it ended by the session's budget, goal or stop, or by the stop file; 1 if it gave up; 130 by a signal.
+After a fault that nobody foresaw (3) the summary and `--on-end` come all the same.
 """
 
 import argparse

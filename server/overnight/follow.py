@@ -2,7 +2,8 @@
 
 Guarantee: the state is the fold of the same records that a server would fold; a line that is changed or does not
 follow the one before is a fault that names it. Nothing is written and no lock is taken.
-Edge: a line that the disk refused, and that the server therefore took back, is read again from the start.
+Edge: after a line that the disk refused, and that the server therefore took back, all is read again from the start, but
+nothing is told twice.
 """
 
 from pathlib import Path
@@ -24,6 +25,7 @@ class Follower:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.state: State | None = None
+        self._told, self._told_hash = 0, GENESIS
         self._forget()
 
     def _forget(self) -> None:
@@ -31,16 +33,24 @@ class Follower:
         self._offset, self._seq, self._head = 0, 0, GENESIS
 
     def news(self) -> list[Record]:
-        """Take in what was written since the last call.
+        """Take in what was written since the last call, and return what was never returned before.
 
         Raises:
             JournalError: If the journal is damaged.
         """
         try:
-            return self._taken()
+            taken = self._taken()
         except JournalError:
             self._forget()
-            return self._taken()
+            taken = self._taken()
+        new = [record for record in taken if self._is_new(record)]
+        if new:
+            self._told, self._told_hash = new[-1].seq, new[-1].hash
+        return new
+
+    def _is_new(self, record: Record) -> bool:
+        """A server takes back its last line alone, so only there another record may have come in its place."""
+        return record.seq > self._told or (record.seq == self._told and record.hash != self._told_hash)
 
     def _taken(self) -> list[Record]:
         taken: list[Record] = []

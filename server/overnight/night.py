@@ -17,9 +17,10 @@ from ...sandbox.kernel import become_subreaper
 from ...session import costs, prompts
 from ...session.budget import BudgetState
 from ...session.errors import JournalError
+from ...session.verify import who_holds
 from ..clients.errors import ClientError
 from ..commands.screen import duration
-from . import dollars, rate_limits, record, runs
+from . import dollars, rate_limits, record, rival, runs
 from .facts import Ended
 from .hooks import Hooks
 from .pace import Pace, Patience
@@ -27,10 +28,12 @@ from .place import Place
 from .plan import Plan
 from .record import Book
 from .runs import Run
-from .screen import Screen
+from .screen import Screen, named_time
 from .signals import Signals
+from .silence import Silence
 
 INTERRUPTED = 130
+BROKEN = 3
 _EAGER = 0.02  # between two trials of a quick agent there is little time
 _SOON = 5.0
 _MANY = 2
@@ -66,10 +69,11 @@ class Night:
         self._run: Run | None = None
         self._why = ""
         self._began = self._decided = 0
-        self._news_at = self._start_at = _clock()
+        self._start_at = _clock()
+        self._silence, self._silent = Silence(self._start_at), 0.0
         self._over_at: float | None = None
         self._last = ""
-        self._paused = False
+        self._paused, self._holder = False, ""
 
     def go(self) -> Ended:
         """Stay until the session is over, or nothing more can be done.
@@ -78,17 +82,28 @@ class Night:
             ClientError: If the first start of the client fails.
         """
         become_subreaper()
+        ended, nothing_ran = Ended("an unexpected fault of Referee itself", BROKEN), False
         try:
             ended = self._until_the_end()
         except JournalError as fault:
             ended = Ended(str(fault), 1)
-        finally:
-            self._leave()
-        facts = self._book.end(ended)
-        self._screen.end(facts, ended, self._places())
-        self._hooks.tell(self._plan.on_end, {**facts, **dict(self._places())})
-        self._hooks.finish()
+        except ClientError:
+            nothing_ran = True
+            raise
+        finally:  # also after a fault that nobody foresaw, which the caller tells
+            try:
+                self._leave()
+            finally:
+                if not nothing_ran:
+                    self._tell(ended)
         return ended
+
+    def _tell(self, ended: Ended) -> None:
+        facts, state = self._book.end(ended), self._book.state
+        places = self._place.shown(None if state is None else state.opened.results)
+        self._screen.end(facts, ended, places)
+        self._hooks.tell(self._plan.on_end, {**facts, **dict(places)})
+        self._hooks.finish()
 
     def _until_the_end(self) -> Ended:
         while True:
@@ -111,13 +126,15 @@ class Night:
     def _look(self) -> None:
         """Take in the journal, and tell of it."""
         records, decided = self._book.news()
-        if records:
-            self._news_at = _clock()
+        if ours := record.progress(records) and not rival.works(self._place.home):
+            self._silence.begin(_clock())
             self._began += record.began(records)
+        resting = self._book.paused or self._book.busy(self._pace.lost)
+        self._silent = self._silence.look(_clock(), resting=resting)
         for said in record.failures(records):
             self._screen.event(said)
         for one in decided:
-            self._decided += one.trial.number > 0
+            self._decided += ours and one.trial.number > 0
             facts = self._book.told(one.trial, one.best_before)
             self._screen.trial(facts)
             self._hooks.tell(self._plan.on_trial, facts)
@@ -128,7 +145,8 @@ class Night:
         state = self._book.state
         if self._run is None:
             rest = self._start_at - _clock()
-            return "paused" if self._book.paused else f"next start in {duration(rest)}" if rest > 0 else ""
+            waits = f"next start in {duration(rest)}" if rest > 0 else self._holder and f"held by pid {self._holder}"
+            return "paused" if self._book.paused else waits
         running = None if state is None else state.running
         return f"run {self._run.number}" + ("" if running is None else f", trial {running}")
 
@@ -138,7 +156,7 @@ class Night:
         """End the night, start the client, or wait."""
         standing = self._book.standing()
         ended = self._final(standing)
-        if ended is None and not self._is_paused() and _clock() >= self._start_at:
+        if ended is None and not self._is_paused() and _clock() >= self._start_at and not self._is_held():
             self._start(standing.left.cost_usd)
         return ended
 
@@ -152,21 +170,20 @@ class Night:
             return Ended(f"{self._plan.stop_file.name} is there")
         if self._patience.exhausted:
             return Ended(f"gave up: {self._patience.in_vain} runs in a row made no trial", 1, self._last)
-        left = standing.seconds_left
-        if left is not None and self._start_at - _clock() > left:
-            late = f"the client may go on only {self._resumes()}, when the session's time is up"
-            return Ended(late, 1, self._last)
         return None
-
-    def _resumes(self) -> str:
-        at = datetime.fromtimestamp(time.time() + self._start_at - _clock()).astimezone()
-        return f"{at:%a %H:%M}"
 
     def _is_paused(self) -> bool:
         if self._book.paused != self._paused:
             self._paused = self._book.paused
             self._screen.event("paused: no client is started until `referee resume`" if self._paused else "resumed")
         return self._paused
+
+    def _is_held(self) -> bool:
+        """Whether somebody else works on the session, so that a client of ours would only be refused."""
+        holder, self._holder = self._holder, who_holds(self._place.home)
+        if self._holder not in {"", holder}:
+            self._screen.event(f"the session is held by pid {self._holder}: no client is started until that ends")
+        return bool(self._holder)
 
     def _start(self, usd: float | None) -> None:
         state, plan = self._book.state, self._plan
@@ -182,7 +199,8 @@ class Night:
             return
         self._book.tally.runs += 1
         self._why, self._began, self._decided = "", 0, 0
-        self._news_at, self._over_at = _clock(), None
+        self._over_at, self._silent = None, 0.0
+        self._silence.begin(_clock())
         self._screen.event(f"{plan.client.name} started, run {self._run.number}", run=self._run.number)
 
     # --- while one runs ------------------------------------------------------------------------------------------
@@ -224,10 +242,7 @@ class Night:
         every = self._plan.fresh_every
         if every is not None and self._decided >= every and (state is None or state.undecided is None):
             return f"fresh context after {self._decided} trials"
-        if self._book.paused:
-            self._news_at = now
-        silent = now - self._news_at
-        return f"nothing happened for {duration(silent)}" if silent >= self._plan.idle else ""
+        return f"nothing happened for {duration(self._silent)}" if self._silent >= self._plan.idle else ""
 
     def _settle(self, run: Run) -> None:
         """Take stock of a run that is over, and find out when the next may begin."""
@@ -263,8 +278,8 @@ class Night:
         wait = self._patience.wait(trials=self._began, failed=failed, named=named, limited=limited)
         self._start_at = _clock() + wait
         if wait and not self._patience.exhausted:
-            why = "" if named is None else f", until the time that the client names ({self._resumes()})"
-            self._screen.event(f"next start in {duration(wait)}{why}", wait=round(wait, 3), named=named is not None)
+            text = f"next start in {duration(wait)}{named_time(named, wait)}"
+            self._screen.event(text, wait=round(wait, 3), named=named is not None)
 
     # --- the end -------------------------------------------------------------------------------------------------
 
@@ -277,17 +292,6 @@ class Night:
             dollars.ended(self._place.inbox, self._plan.client, told.usd or 0.0)
             self._run = None
         self._screen.progress(None)
-
-    def _places(self) -> list[tuple[str, str]]:
-        state = self._book.state
-        if state is None:
-            return [("transcripts", str(self._place.folder))]
-        return [
-            ("results", str(self._place.project / state.opened.results)),
-            ("transcripts", str(self._place.folder)),
-            ("check", f"referee audit --verify --tag {self._place.tag}"),
-            ("adopt", f"git merge --ff-only referee/{self._place.tag}"),
-        ]
 
 
 def _clock() -> float:

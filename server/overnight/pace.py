@@ -12,6 +12,7 @@ class Pace:
         most: The longest of these waits.
         failures: Runs in a row without any trial after which it gives up.
         limits: The same for runs that met a rate limit which named no time, or a long one: twelve hours and more.
+        longest: The longest wait for a time that a client names; then it is tried again, for the time may be none.
         polite: How long a client has to end after SIGINT, and again after SIGTERM.
         grace: How long a client may go on talking once the session is over.
         tick: How often the journal is looked at.
@@ -22,6 +23,7 @@ class Pace:
     most: float = 600.0
     failures: int = 10
     limits: int = 72
+    longest: float = 3600.0
     polite: float = 5.0
     grace: float = 10.0
     tick: float = 0.25
@@ -51,7 +53,7 @@ class Patience:
             return 0.0
         if limited and (named is None or named > self.pace.most):
             self.limits += not trials
-            return self.pace.most if named is None else named + self.pace.first
+            return self.pace.most if named is None else min(named + self.pace.first, self.pace.longest)
         self.failures += not trials
         if named is not None:
             return named + self.pace.first  # too early by a moment, "resets 3am" would mean tomorrow

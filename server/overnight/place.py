@@ -46,6 +46,18 @@ class Place:
         """Where messages for the session's server are left."""
         return self.home / "inbox"
 
+    def shown(self, results: str | None) -> list[tuple[str, str]]:
+        """Where a person looks afterwards; `results` is the results file once the session was opened."""
+        transcripts = ("transcripts", str(self.folder))
+        if results is None:
+            return [transcripts]
+        return [
+            ("results", str(self.project / results)),
+            transcripts,
+            ("check", f"referee audit --verify --tag {self.tag}"),
+            ("adopt", f"git merge --ff-only referee/{self.tag}"),
+        ]
+
 
 def place_of(project: Project, tag: str | None) -> Place:
     """The session of that tag, else the latest of the present contract, else a new one.

@@ -14,6 +14,16 @@ from .follow import Follower
 from .place import Place
 
 _BASELINE_FAILED = "the baseline failed"
+_PROGRESS = {
+    "trial_started",
+    "trial_measured",
+    "trial_interrupted",
+    "decided",
+    "edited",
+    "row",
+    "paused",
+    "unpaused",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,7 @@ class Book:
     def __init__(self, place: Place) -> None:
         self._place, self._follower = place, Follower(place.journal)
         self.tally = Tally()
+        self._decided_to = -1
         self._follower.news()
         self._best = facts.best_value(self.state)
 
@@ -53,6 +64,9 @@ class Book:
             if record.kind != "decided" or state is None:
                 continue
             trial = state.trials[record.data["trial"]]
+            if trial.number <= self._decided_to:  # its first decision was taken back by a full disk
+                continue
+            self._decided_to = trial.number
             self.tally.count(trial)
             yield Decided(trial, self._best)
             if record.data["decision"] == "keep":
@@ -105,8 +119,19 @@ class Book:
 
 
 def began(records: list[Record]) -> int:
-    """How many trials these records begin."""
-    return sum(record.kind == "trial_started" for record in records)
+    """How many trials these records begin; a baseline counts once it is measured, for it may fail for ever."""
+    return sum(
+        record.kind == ("trial_started" if record.data["trial"] else "trial_measured")
+        for record in records
+        if record.kind in {"trial_started", "trial_measured"}
+    )
+
+
+def progress(records: list[Record]) -> bool:
+    """Whether something comes of it: to read, to be refused and to fail the baseline is none."""
+    return any(
+        record.kind in _PROGRESS and (record.kind != "trial_started" or record.data["trial"]) for record in records
+    )
 
 
 def failures(records: list[Record]) -> Iterator[str]:

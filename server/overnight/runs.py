@@ -78,7 +78,7 @@ class Run:
 
     def end(self) -> None:
         """Ask for its end: SIGINT, then SIGTERM, then SIGKILL, then everything that it started."""
-        if not self.ending:
+        if not self.ending and not self.over:
             self.ending = True
             with suppress(BrokenPipeError):
                 os.write(self.orders, guard.END)

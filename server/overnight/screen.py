@@ -70,6 +70,14 @@ class Screen:
             os.close(nowhere)
 
 
+def named_time(named: float | None, wait: float) -> str:
+    """What is said of a wait after a client that named so many seconds, or none."""
+    if named is None:
+        return ""
+    at = datetime.now().astimezone() + timedelta(seconds=named)
+    return f", {'until' if named <= wait else 'sooner than'} the time that the client names ({at:%a %H:%M})"
+
+
 def _encodable(text: str) -> str:
     encoding = sys.stdout.encoding or "utf-8"
     return text.encode(encoding, "replace").decode(encoding)

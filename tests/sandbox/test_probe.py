@@ -1,6 +1,8 @@
 """The canary trial: what it attacks, and that it notices every protection that is missing."""
 
 import ast
+import socket
+import tempfile
 from pathlib import Path
 
 import anyio
@@ -37,6 +39,18 @@ def test_the_canary_attempts_exactly_what_the_report_has_words_for() -> None:
     ]
     assert isinstance(table, ast.Dict)
     assert sorted(ast.literal_eval(key) for key in table.keys if key) == sorted(report.ATTACKS)
+
+
+def test_the_witness_stands_also_where_temporary_files_have_a_very_long_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket cannot have a path of more than 107 bytes."""
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with witness.outside() as (target, _), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(target.folder / "socket"))
+        assert target.witnessed()["reached_unix"]
 
 
 @pytest.mark.promise("honest about itself")

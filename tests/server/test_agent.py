@@ -230,7 +230,8 @@ def test_the_agent_command_becomes_the_client_in_the_project(fake: Fake, project
     done = referee("agent", "--repo", str(project), "--model", "opus", "--client-arg=--effort", "--client-arg=high")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(
-        f"Type `go` when the client is there; it knows what to do.\n--append-system-prompt\n{prompts.start()}"
+        "Type `go` when the client is there; it knows what to do. If it sees no tools yet, type it again.\n"
+        f"--append-system-prompt\n{prompts.start()}"
     )
     assert done.stdout.splitlines()[-3:] == ["--effort", "high", str(project)]
     (entry,) = (home_of(project) / "agent").glob("claude.mcp.json")

@@ -164,14 +164,16 @@ def test_a_rate_limit_is_waited_for_until_the_time_that_it_names(begin: Begin) -
     assert len(night.runs) == 2
 
 
-def test_a_rate_limit_that_ends_after_the_sessions_time_ends_the_night(begin: Begin) -> None:
-    night = begin([[{"trials": 1}, {"say": "limit reached; try again in 3 hours 20 minutes"}, {"exit": 1}]])
-    commit_program(night.project, limited(max_wall_clock_hours=1))
-    code, events = night.events()
-    assert code == 1
-    assert "when the session's time is up" in _last(events)["reason"]
-    assert "3 hours 20 minutes" in _last(events)["quote"]
-    assert len(night.runs) == 1
+def test_a_rate_limit_that_ends_after_the_sessions_time_is_waited_for_bounded_and_never_ends_the_night(
+    begin: Begin,
+) -> None:
+    limit = [{"complain": "limit reached; try again in 3 hours 20 minutes"}, {"exit": 1}]
+    night = begin([[{"trials": 1}, *limit], limit, [{"trials": 1}]], max_wall_clock_hours=1, max_experiments=2)
+    code, events = night.events(longest=0.05)
+    assert code == 0
+    assert [(event["wait"], event["named"]) for event in events if "wait" in event] == [(0.05, True)] * 2
+    assert sum("sooner than the time that the client names" in event.get("text", "") for event in events) == 2
+    assert len(night.runs) == 3
 
 
 def test_a_client_that_does_nothing_is_ended_and_started_again(begin: Begin) -> None:

@@ -15,7 +15,6 @@ from referee.session.journal import Journal, Record, load
 
 from tests.finished import TAG, Finished
 
-
 BEFORE = 1.25  # dollars that the finished session has reported
 
 
@@ -64,7 +63,11 @@ def test_reports_wait_for_the_account_of_a_night_that_goes_on(done: Finished, op
         assert session.state.account.counted == {"reported": BEFORE}
 
 
-@pytest.mark.parametrize("odd", [os.mkfifo, lambda path: os.symlink("/dev/zero", path), os.mkdir])
+def _endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("odd", [os.mkfifo, _endless, Path.mkdir])
 def test_what_is_no_file_in_the_inbox_is_left_alone_and_stops_nobody(
     tmp_path: Path, odd: Callable[[Path], None]
 ) -> None:
