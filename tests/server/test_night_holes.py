@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -23,25 +23,10 @@ from referee.session.fold import fold
 
 from tests.finished import Finished
 from tests.projects import git
-from tests.server.nights import Night, Script, commit_program, limited, wait_for
+from tests.server.nights import Night, wait_for
 
 Begin = Callable[..., Night]
 Connect = Callable[..., AbstractAsyncContextManager[Any]]
-
-
-@pytest.fixture
-def begin(project: Path) -> Generator[Begin]:
-    """A night on a project whose budget has these limits."""
-    nights: list[Night] = []
-
-    def begun(script: Script, **limits: Any) -> Night:
-        commit_program(project, limited(**limits))
-        nights.append(Night(project, script))
-        return nights[-1]
-
-    yield begun
-    for night in nights:
-        night.close()
 
 
 def _texts(events: list[dict[str, Any]]) -> list[str]:

@@ -5,7 +5,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -22,21 +22,6 @@ from tests.sessions import home_of, records, referee, running
 
 GOES_ON: Script = [[{"until_refused": True}]]
 Begin = Callable[..., Night]
-
-
-@pytest.fixture
-def begin(project: Path) -> Generator[Begin]:
-    """A night on a project whose budget has these limits."""
-    nights: list[Night] = []
-
-    def begun(script: Script, **limits: Any) -> Night:
-        commit_program(project, limited(**limits))
-        nights.append(Night(project, script))
-        return nights[-1]
-
-    yield begun
-    for night in nights:
-        night.close()
 
 
 def _last(events: list[dict[str, Any]]) -> dict[str, Any]:
@@ -109,6 +94,7 @@ def test_a_stop_of_the_person_ends_it(begin: Begin) -> None:
     night.nothing_lives()
 
 
+@pytest.mark.slow
 def test_no_client_is_started_while_the_session_is_paused(begin: Begin, tmp_path: Path) -> None:
     night = begin([[{"trials": 1}, {"wait": str(tmp_path / "go")}], [{"trials": 1}]], max_experiments=2)
     pause = f"{sys.executable} -m referee pause --repo {night.project}"
@@ -139,6 +125,7 @@ def test_runs_without_a_trial_are_repeated_after_longer_and_longer_waits_and_the
     assert [event["status"] for event in events if "status" in event] == [3] * 5
 
 
+@pytest.mark.slow
 def test_waits_begin_again_after_a_trial(begin: Begin) -> None:
     crash = [{"exit": 1}]
     night = begin([crash, crash, [{"trials": 1}, {"exit": 1}], crash, [{"trials": 1}]], max_experiments=2)
@@ -147,6 +134,7 @@ def test_waits_begin_again_after_a_trial(begin: Begin) -> None:
     assert [event["wait"] for event in events if "wait" in event] == [0.01, 0.02, 0.01, 0.01]
 
 
+@pytest.mark.slow
 def test_a_client_that_is_killed_is_started_again(begin: Begin) -> None:
     night = begin([[{"trials": 1}, {"kill": True}], [{"trials": 1}]], max_experiments=2)
     code, events = night.events()
@@ -154,6 +142,7 @@ def test_a_client_that_is_killed_is_started_again(begin: Begin) -> None:
     assert [event["status"] for event in events if "status" in event] == [-signal.SIGKILL, 0]
 
 
+@pytest.mark.slow
 def test_a_rate_limit_is_waited_for_until_the_time_that_it_names(begin: Begin) -> None:
     limit = [{"complain": "Rate limit reached. Please try again in 1.5s."}, {"exit": 1}]
     night = begin([limit, [{"trials": 1}]], max_experiments=1)
@@ -176,6 +165,7 @@ def test_a_rate_limit_that_ends_after_the_sessions_time_is_waited_for_bounded_an
     assert len(night.runs) == 3
 
 
+@pytest.mark.slow
 def test_a_client_that_does_nothing_is_ended_and_started_again(begin: Begin) -> None:
     night = begin([[{"trials": 1}, {"wait": "/never"}], [{"trials": 1}]], max_experiments=2)
     code, events = night.events("--idle-minutes", "0.15", failures=100)
@@ -194,6 +184,7 @@ def test_a_client_that_cannot_be_executed_is_said_at_once(project: Path, tmp_pat
     assert "No such file" in done.stderr
 
 
+@pytest.mark.slow
 def test_fresh_contexts_come_on_purpose_and_cost_no_wait(begin: Begin) -> None:
     night = begin([[{"trials": 2}, {"wait": "/never"}]], max_experiments=6)
     code, events = night.events("--fresh-every", "2")
@@ -256,6 +247,7 @@ def test_killed_outright_it_leaves_no_process(begin: Begin) -> None:
     night.nothing_lives(mark)
 
 
+@pytest.mark.slow
 def test_after_it_was_killed_another_one_begins(begin: Begin) -> None:
     night = begin([[{"trials": 1}, {"wait": "/never"}], [{"trials": 1}]], max_experiments=2)
     process = night.start()

@@ -76,6 +76,7 @@ def tell_another_decision(scene: Scene) -> None:
     scene.told.decided[2] = "keep"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("act", "column"),
     [
