@@ -19,6 +19,8 @@ _WAYS_OUT = {
 
 def note_unexpected(fault: BaseException) -> str:
     """Say what the machine refused and the way out; else write the traceback to a private file and name that."""
+    while isinstance(fault, BaseExceptionGroup) and len(fault.exceptions) == 1:  # a group of tasks wraps what it met
+        fault = fault.exceptions[0]
     refused = fault.__cause__ or fault  # an import that cannot open its file is an ImportError
     if isinstance(refused, OSError) and (way_out := _WAYS_OUT.get(refused.errno or 0)):
         where = f"{refused.filename}: " if refused.filename else ""
