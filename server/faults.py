@@ -19,8 +19,7 @@ _WAYS_OUT = {
 
 def note_unexpected(fault: BaseException) -> str:
     """Say what the machine refused and the way out; else write the traceback to a private file and name that."""
-    while isinstance(fault, BaseExceptionGroup) and len(fault.exceptions) == 1:  # a group of tasks wraps what it met
-        fault = fault.exceptions[0]
+    fault = _unwrapped(fault)
     refused = fault.__cause__ or fault  # an import that cannot open its file is an ImportError
     if isinstance(refused, OSError) and (way_out := _WAYS_OUT.get(refused.errno or 0)):
         where = f"{refused.filename}: " if refused.filename else ""
@@ -31,6 +30,12 @@ def note_unexpected(fault: BaseException) -> str:
         at = traceback.extract_tb(fault.__traceback__)[-1:]
         where = "".join(f" at {os.path.basename(frame.filename)}, line {frame.lineno}" for frame in at)
         return f"an unexpected fault ({type(fault).__name__}: {fault}){where}; no details kept ({other.strerror})."
+
+
+def _unwrapped(fault: BaseException) -> BaseException:
+    """A group of tasks wraps the one fault it met; a group of several stays as it is."""
+    met: tuple[BaseException, ...] = getattr(fault, "exceptions", ())
+    return _unwrapped(met[0]) if len(met) == 1 else fault
 
 
 def _noted(fault: BaseException) -> str:

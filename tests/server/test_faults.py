@@ -1,8 +1,10 @@
 """The faults of the soak's table, one by one: disks, descriptors, power, a damaged journal."""
 
+import errno
 from pathlib import Path
 
 import pytest
+from referee.server.faults import note_unexpected
 
 from tests.soak import faults
 
@@ -17,3 +19,11 @@ def test_a_session_outlives_every_fault_of_the_table(
         pytest.skip(reason)
     monkeypatch.setenv("REFEREE_STATE_DIR", str(tmp_path / "state"))
     assert faults.tried(name, tmp_path).findings == []
+
+
+def test_what_a_group_of_tasks_wraps_is_told_with_its_way_out() -> None:
+    refused = OSError(errno.EMFILE, "Too many open files", "/proc/self/mounts")
+    wrapped = BaseExceptionGroup("unhandled errors in a TaskGroup", [BaseExceptionGroup("inner", [refused])])
+    said = note_unexpected(wrapped)
+    assert said == note_unexpected(refused)
+    assert "ulimit -n" in said
