@@ -27,6 +27,7 @@ from .files import make_private, write_whole
 
 _BATCH_HEADER_WORDS = 3  # object id, type, size; a missing object answers with two
 _REMEMBERED = 4  # blobs that were written last: more than are ever without a ref at a time
+_TRIES, _SWEPT = 5, "unable to create temporary file: No such file"  # gc removed a folder that was still empty
 _TYPES = {"040000": "tree", "160000": "commit"}  # by mode; everything else is a blob
 
 _NO_CONFIGURATION = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_ATTR_NOSYSTEM": "1"}
@@ -123,13 +124,17 @@ class Git:
     def _run(
         self, *arguments: str, data: bytes = b"", env: Mapping[str, str] | None = None, ok: tuple[int, ...] = (0,)
     ) -> bytes:
-        process = self._start(arguments, env)
-        out, err = process.communicate(data)
-        if process.returncode not in ok:
+        said = ""
+        for _ in range(_TRIES):
+            process = self._start(arguments, env)
+            out, err = process.communicate(data)
+            if process.returncode in ok:
+                return out
             self._refuse_gone()
             said = err.decode("utf-8", "replace").strip() or f"exit {process.returncode}"
-            raise RepositoryError(f"git {arguments[0]} failed: {said}")
-        return out
+            if _SWEPT not in said:
+                break
+        raise RepositoryError(f"git {arguments[0]} failed: {said}")
 
     def _word(self, *arguments: str, data: bytes = b"", env: Mapping[str, str] | None = None) -> str:
         return self._run(*arguments, data=data, env=env).decode("ascii").strip()

@@ -5,6 +5,7 @@ import subprocess
 import threading
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,32 @@ def test_any_bytes_come_back_exactly_as_they_were_stored(tmp_path_factory: pytes
         assert git.object_id("blob", data) == oid
     finally:
         git.close()
+
+
+def test_a_blob_is_stored_although_the_folder_for_it_is_removed_while_it_is_empty(
+    project: Path, repository: OpenRepository
+) -> None:
+    """As `git gc` of the person does, between git's making of the folder and of the file in it."""
+    ours = repository(project).git
+    for number in range(20):
+        data = f"swept {number}".encode()
+        oid = ours.object_id("blob", data)
+        folder, over = project / ".git" / "objects" / oid[:2], threading.Event()
+
+        def sweep(folder: Path = folder, over: threading.Event = over) -> None:
+            while not over.is_set():
+                with suppress(OSError):
+                    folder.rmdir()
+                    return
+
+        sweeper = threading.Thread(target=sweep)
+        sweeper.start()
+        try:
+            assert ours.write_blob(data) == oid
+        finally:
+            over.set()
+            sweeper.join()
+        assert ours.read(oid) == data
 
 
 def test_line_endings_and_attributes_change_no_byte_of_a_blob(
