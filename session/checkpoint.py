@@ -27,13 +27,15 @@ from .files import read_at_most, write_whole
 from .fold import fold
 from .levels import lowered
 from .opened import opened_of
+from .past import Trials
 from .state import State
 
 EVERY = 200
 """Trials between two checkpoints."""
 
 KIND = "checkpoint"
-_APART = ("opened", "budget")  # the first line of the journal has what was opened; a budget is checked as always
+# The first line of the journal has what was opened; a budget is checked as always; trials are packed already.
+_APART = ("opened", "budget", "trials")
 _FIRST_LINE = 4_000_000
 _NAME = re.compile(rf"{KIND}-\d{{12}}\.json", re.ASCII)
 
@@ -55,6 +57,7 @@ def write(home: Path, state: State, prefix: Prefix) -> str:
     parts |= {
         "budget": state.budget.model_dump_json().encode(),
         "integrity": json.dumps(state.opened.integrity).encode(),
+        "trials": json.dumps(state.trials.dump()).encode(),
     }
     dumped = b",".join(b'"%s":%s' % (name.encode("ascii"), part) for name, part in parts.items())
     data = b'{"prefix":%s,"state":{%s}}' % (json.dumps(asdict(prefix)).encode("ascii"), dumped)
@@ -115,7 +118,8 @@ def restored(journal: Path, held: Mapping[str, Any]) -> State:
     if held["integrity"] != opened.integrity:
         opened = lowered(opened)
     known = {name: adapter.validate_python(held[name]) for name, adapter in _adapters().items()}
-    return State(opened=opened, budget=Budget.model_validate(held["budget"], strict=False), **known)
+    budget = Budget.model_validate(held["budget"], strict=False)
+    return State(opened=opened, budget=budget, trials=Trials.load(held["trials"]), **known)
 
 
 @cache

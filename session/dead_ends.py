@@ -1,19 +1,20 @@
 """What did not work, in groups that stay few however often it was tried.
 
-Guarantee: one pass over the trials; what it returns is bounded, and holds no text or digit that the contract hides from
-the agent. Edge: words decide what belongs together, so two ideas in the same words are one group.
+Guarantee: bounded whatever the number of trials, and nothing in it that the contract hides from the agent.
+Edge: words decide what belongs together, so two ideas in the same words are one group.
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .contract import Contract
 from .feedback import shown, told
-from .state import Decision, State, Trial
+from .trial import Trial
 
-GROUPS = 10
+MOST = 1000
+"""Groups that are told apart."""
+
 _NUMBERS = 5
 _LABEL_CHARS = 120
 _WORD = re.compile(r"[^\W\d_]+")
@@ -44,16 +45,40 @@ class Group:
         return facts | ({} if self.best is None else {"best": self.best})
 
 
-def failed(state: State, contract: Contract) -> list[Group]:
-    """Crashes and timeouts by their reason, numbers aside; what was interrupted failed at nothing."""
-    trials = (trial for trial in state.trials.values() if trial.failed and not trial.interrupted)
-    return _grouped(((reason_of(contract, trial.reason), trial) for trial in trials), contract)
+@dataclass(slots=True)
+class Groups:
+    """Groups by their labels. Beyond `MOST` of them the rarest and oldest half is counted together, without words.
 
+    Attributes:
+        higher: Whether higher values are better.
+        by_label: The groups.
+        rest: How many trials are counted together.
+    """
 
-def fruitless(state: State, contract: Contract) -> list[Group]:
-    """Trials that were measured and not kept, by the words of their description."""
-    trials = (trial for trial in state.trials.values() if trial.decision is Decision.DISCARD)
-    return _grouped(((stem(trial.row or trial.description), trial) for trial in trials), contract)
+    higher: bool
+    by_label: dict[str, Group] = field(default_factory=dict[str, Group])
+    rest: int = 0
+
+    def copied(self) -> "Groups":
+        """The same, to be added to apart from this."""
+        groups = {label: replace(group, trials=group.trials.copy()) for label, group in self.by_label.items()}
+        return Groups(self.higher, groups, self.rest)
+
+    def add(self, label: str, number: int, value: float | None) -> None:
+        """Take in one more trial."""
+        self.by_label.setdefault(label, Group(label)).add(number, value, higher=self.higher)
+        if len(self.by_label) > MOST:
+            found = self.largest()
+            self.by_label = {group.label: group for group in found[: MOST // 2]}
+            self.rest += sum(group.count for group in found[MOST // 2 :])
+
+    def largest(self) -> list[Group]:
+        """All of them, the largest first, and of equals the latest."""
+        return sorted(self.by_label.values(), key=lambda group: (-group.count, -group.trials[-1]))
+
+    def beyond(self, most: int) -> int:
+        """How many trials belong to none of the first so many."""
+        return self.rest + sum(group.count for group in self.largest()[most:])
 
 
 def reason_of(contract: Contract, reason: str) -> str:
@@ -70,12 +95,3 @@ def value_of(contract: Contract, trial: Trial) -> float | None:
     """The primary metric as the agent sees it; None where the trial gave none that counts."""
     value = None if trial.failed else trial.metrics.get(contract.primary)
     return None if value is None else shown(contract, value)
-
-
-def _grouped(named: Iterable[tuple[str, Trial]], contract: Contract) -> list[Group]:
-    higher = contract.metrics[contract.primary].goal == "maximize"
-    groups: dict[str, Group] = {}
-    for label, trial in named:
-        group = groups.setdefault(label, Group(label))
-        group.add(trial.number, value_of(contract, trial), higher=higher)
-    return sorted(groups.values(), key=lambda group: (-group.count, -group.trials[-1]))

@@ -85,7 +85,7 @@ def _trial_started(state: State, data: Mapping[str, Any]) -> None:
 
 
 def _trial_measured(state: State, data: Mapping[str, Any]) -> None:
-    trial = state.trials[data["trial"]]
+    trial = state.trials.open(data["trial"])
     trial.commit = data["commit"]
     measurement = data["measurement"]
     remembered = {name: measurement[name] for name in _REMEMBERED if measurement.get(name)}
@@ -117,7 +117,7 @@ def _charge(state: State, measurement: Mapping[str, Any], seconds: float) -> Dol
 
 
 def _trial_interrupted(state: State, data: Mapping[str, Any]) -> None:
-    trial = state.trials[data["trial"]]
+    trial = state.trials.open(data["trial"])
     trial.commit = data["commit"]
     trial.outcome = trial.verdict = "crash"
     trial.reason = data["reason"]
@@ -140,7 +140,7 @@ def _baseline_failed(state: State, data: Mapping[str, Any]) -> None:
 
 
 def _decided(state: State, data: Mapping[str, Any]) -> None:
-    trial = state.trials[data["trial"]]
+    trial = state.trials.open(data["trial"])
     trial.decision = Decision(data["decision"])
     if "retained" in data:
         trial.lasting = {name: data[name] for name in ("retained", "dropped", "not_retained")}
@@ -161,10 +161,11 @@ def _decided(state: State, data: Mapping[str, Any]) -> None:
 def _finish(state: State, trial: Trial) -> None:
     if trial.decision is not None and trial.row is not None:
         state.unfinished.discard(trial.number)
+        state.trials.pack(state.unfinished)
 
 
 def _row(state: State, data: Mapping[str, Any]) -> None:
-    trial = state.trials[data["trial"]]
+    trial = state.trials.open(data["trial"])
     if "description" in data:
         said = data["description"]
         trial.row, trial.worded = trial.description if said == trial.description else said, data["worded"]
@@ -179,7 +180,7 @@ def _row(state: State, data: Mapping[str, Any]) -> None:
 def _client(state: State, data: Mapping[str, Any]) -> None:
     late = state.account.told(data["event"], data["client"], data["usd"], accounts=data["accounts"])
     for number, usd in late.items():
-        state.trials[int(number)].costs[REPORTED] = usd
+        state.trials.open(int(number)).costs[REPORTED] = usd
     state.taken.add(data["message"])
 
 

@@ -1,17 +1,18 @@
 """What a fresh agent needs of the trials so far: the kept ones, near misses, dead ends, the last ones, lessons.
 
-Guarantee: bounded in size whatever the number of trials, at the price of one pass over them; every number as the agent
-sees it elsewhere, and what is computed from numbers, from those. Nothing here is remembered: it is a view of the state.
+Guarantee: bounded in size whatever the number of trials; every number as the agent sees it elsewhere, and what is
+computed from numbers, from those.
 """
 
-import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .contract import Contract
-from .dead_ends import Group, failed, fruitless, value_of
+from .dead_ends import Groups, value_of
 from .numbers import exact, show
-from .state import Decision, State, Trial
+from .recollection import KEPT, LAST, LESSONS, NEAR, Gathered
+from .trial import Trial
 
 _WORDS = 160
 
@@ -20,35 +21,33 @@ _WORDS = 160
 class Most:
     """How many of each thing are told."""
 
-    kept: int = 10
-    last: int = 10
-    near: int = 5
+    kept: int = KEPT - 1
+    last: int = LAST
+    near: int = NEAR
     groups: int = 10
-    lessons: int = 20
+    lessons: int = LESSONS
 
 
 FEW = Most(kept=5, last=5, near=3, groups=5)
 
 
-def remember(state: State, contract: Contract, most: Most) -> dict[str, Any]:
+def remember(found: Gathered, contract: Contract, best: Trial | None, most: Most) -> dict[str, Any]:
     """What the trials come to, as data; parts without anything in them are left out."""
-    trials = [trial for trial in state.trials.values() if trial.number and trial.measured]
-    no_good, no_gain = failed(state, contract), fruitless(state, contract)
     parts: dict[str, Any] = {
-        "kept": _kept(state, contract, most.kept),
-        "near_misses": _near(state, contract, most.near),
-        "failed": [group.facts() for group in no_good[: most.groups]],
-        "tried": [group.facts() for group in no_gain[: most.groups]],
-        "last": [_last(contract, trial) for trial in trials[-most.last :]],
-        "lessons": _lessons(state, most.lessons),
+        "kept": _kept([*found.kept][-most.kept - 1 :], contract),
+        "near_misses": _near(found.near[: most.near], contract, best),
+        "failed": _groups(found.failed, most.groups),
+        "tried": _groups(found.tried, most.groups),
+        "last": [_last(contract, trial) for trial in [*found.last][-most.last :]],
+        "lessons": [{"trial": t.number, "lesson": t.lesson} for t in [*found.lessons.values()][-most.lessons :]],
     }
-    left_out = {"failed": _rest(no_good, most.groups), "tried": _rest(no_gain, most.groups)}
+    left_out = {"failed": found.failed.beyond(most.groups), "tried": found.tried.beyond(most.groups)}
     parts["left_out"] = {name: count for name, count in left_out.items() if count}
     return {name: part for name, part in parts.items() if part}
 
 
-def _rest(groups: list[Group], most: int) -> int:
-    return sum(group.count for group in groups[most:])
+def _groups(groups: Groups, most: int) -> list[dict[str, Any]]:
+    return [group.facts() for group in groups.largest()[:most]]
 
 
 def _gain(contract: Contract, value: float | None, before: float | None) -> float | None:
@@ -71,8 +70,7 @@ def _words(trial: Trial) -> str:
     return text if len(text) <= _WORDS else f"{text[:_WORDS]}…"
 
 
-def _kept(state: State, contract: Contract, most: int) -> list[dict[str, Any]]:
-    kept = state.kept[-most - 1 :]
+def _kept(kept: Sequence[Trial], contract: Contract) -> list[dict[str, Any]]:
     values = [value_of(contract, trial) for trial in kept]
     steps = zip(kept[1:], values[1:], values, strict=False)
     return [
@@ -81,13 +79,9 @@ def _kept(state: State, contract: Contract, most: int) -> list[dict[str, Any]]:
     ]
 
 
-def _near(state: State, contract: Contract, most: int) -> list[dict[str, Any]]:
-    """The trials that were not kept and came closest to the best, by what the agent sees of both."""
-    best = None if state.best_trial is None else value_of(contract, state.best_trial)
-    discarded = ((t, value_of(contract, t)) for t in state.trials.values() if t.decision is Decision.DISCARD)
-    higher = contract.metrics[contract.primary].goal == "maximize"
-    values = ((value if higher else -value, trial.number) for trial, value in discarded if value is not None)
-    found = [state.trials[number] for _, number in heapq.nlargest(most, values)]
+def _near(found: Sequence[Trial], contract: Contract, best_trial: Trial | None) -> list[dict[str, Any]]:
+    """The gap is that of what the agent sees of both."""
+    best = None if best_trial is None else value_of(contract, best_trial)
     gains = [_gain(contract, value_of(contract, trial), best) for trial in found]
     return [
         _known(
@@ -113,15 +107,6 @@ def _last(contract: Contract, trial: Trial) -> dict[str, Any]:
             "description": _words(trial),
         }
     )
-
-
-def _lessons(state: State, most: int) -> list[dict[str, Any]]:
-    """The latest lessons, each once, oldest first."""
-    found: dict[str, dict[str, Any]] = {}
-    for trial in reversed(state.trials.values()):
-        if trial.lesson and len(found) < most:
-            found.setdefault(" ".join(trial.lesson.casefold().split()), {"trial": trial.number, "lesson": trial.lesson})
-    return list(found.values())[::-1]
 
 
 def lines(memory: dict[str, Any], contract: Contract) -> list[str]:

@@ -4,6 +4,7 @@ Guarantee: a file is written whole, and only if it would differ from what was wr
 Edge: what cannot be written is told once for each new content, and stops nothing.
 """
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class Published:
         self._home, self._copy = home, copy
         self._rows, self._costs = results.rows(state.opened.contract), results.costs()
         self._stale = set(state.trials)
-        self._written: dict[Path, bytes] = {}
+        self._written: dict[Path, bytes] = {}  # SHA-256
 
     def stale(self, numbers: Iterable[int]) -> None:
         """The lines of these trials are to be made anew."""
@@ -33,16 +34,17 @@ class Published:
 
     def write(self, state: State) -> list[str]:
         """Make the files what the state says, and return what could not be written, one sentence each."""
-        table = self._rows.update(state.trials, self._stale)
-        costs = self._costs.update(state.trials, self._stale) + results.apart(state)
+        changed = state.trials, self._stale, state.unfinished
+        table, costs = self._rows.update(*changed), self._costs.update(*changed) + results.apart(state)
         self._stale.clear()
         files = {self._home / "results.tsv": table, self._home / "budget.log": costs, self._copy: table}
         return [said for path, data in files.items() if (said := self._put(path, data))]
 
     def _put(self, path: Path, data: bytes) -> str:
-        if self._written.get(path) == data:
+        digest = hashlib.sha256(data).digest()
+        if self._written.get(path) == digest:
             return ""
-        self._written[path] = data
+        self._written[path] = digest
         try:
             write_whole(path, data)
         except OSError as fault:

@@ -5,13 +5,14 @@ left out and that is said. Text and structure tell the same rows.
 """
 
 import json
+from itertools import islice
 
 from .contract import Contract
 from .feedback import told
 from .memory import Most, lines, remember
 from .reply import Reply
 from .results import columns, row
-from .state import State, Trial
+from .state import Decision, State, Trial
 from .view import MAX_CHARS, View
 
 _NONE = "No rows yet."
@@ -21,35 +22,38 @@ _NEXT = "run_eval measures the baseline."
 def rows(view: View, last: int, decision: str | None) -> Reply:
     """The rows so far: baseline and best first, then the last ones."""
     state, contract = view.maybe_state, view.contract
-    if state is None or not state.rows:
+    if state is None or not state.row_count:
         return Reply(_NONE, next=_NEXT, facts={"rows": []})
     names = ["trial", *columns(contract), "verdict"]
-    first, others = _chosen(state, last, decision)
+    first, others = _chosen(view, state, last, decision)
     found = [[str(t.number), *_cells(contract, t), t.verdict] for t in [*first, *others]]
     fitting = _fitting([names, *found], len(first) + 1)
     left_out = len(found) + 1 - len(fitting)
     text = "\n".join("\t".join(line) for line in fitting)
     text += f"\n… {left_out} older rows do not fit: ask for fewer with last, or for view=summary" if left_out else ""
-    facts = {"rows": [dict(zip(names, line, strict=True)) for line in fitting[1:]], "total": len(state.rows)}
+    facts = {"rows": [dict(zip(names, line, strict=True)) for line in fitting[1:]], "total": state.row_count}
     return Reply(text, facts=facts)
 
 
 def summary(view: View) -> Reply:
     """What the trials come to: the kept ones, near misses, dead ends, the last ones, lessons."""
     state = view.maybe_state
-    if state is None or not state.rows:
+    if state is None or not state.row_count:
         return Reply(_NONE, next=_NEXT)
-    memory = remember(state, view.contract, Most())
+    memory = remember(view.gathered(), view.contract, state.best_trial, Most())
     text = "\n".join(lines(memory, view.contract)) or "Nothing but the baseline was measured so far."
-    return Reply(text, facts={"summary": memory, "total": len(state.rows)}, next="run_trial tries the next idea.")
+    return Reply(text, facts={"summary": memory, "total": state.row_count}, next="run_trial tries the next idea.")
 
 
-def _chosen(state: State, last: int, decision: str | None) -> tuple[list[Trial], list[Trial]]:
+def _chosen(view: View, state: State, last: int, decision: str | None) -> tuple[list[Trial], list[Trial]]:
     """Baseline and best, and the last rows with that decision."""
     numbers = dict.fromkeys(n for n in (0, state.best) if n is not None)
-    found = [t for t in state.rows if decision in {None, t.decision}]
     first = [state.trials[n] for n in numbers if state.trials[n].row is not None]
-    return first, [t for t in found[-last:] if t.number not in numbers] if last else []
+    if decision is None:
+        found = islice((trial for trial in state.trials.latest() if trial.row is not None), last)
+    else:
+        found = islice(reversed(view.gathered().rows[Decision(decision)]), last)
+    return first, [trial for trial in found if trial.number not in numbers][::-1]
 
 
 def _fitting(table: list[list[str]], first: int) -> list[list[str]]:

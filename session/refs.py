@@ -6,6 +6,7 @@ Edge: git lists the refs of all trials or none, so in a long session those of tr
 """
 
 from collections.abc import Mapping
+from itertools import takewhile
 
 from .errors import JournalError, RepositoryError
 from .git import Git
@@ -42,6 +43,10 @@ def _trial(state: State, trial: Trial) -> tuple[str, str]:
     return f"{prefix(state.opened.tag)}/trials/{trial.number}", trial.commit
 
 
+def _last_committed(state: State) -> int:
+    return next((trial.number for trial in state.trials.latest() if trial.commit), -1)
+
+
 def refuse_blocked(git: Git, checkout: Checkout, tag: str) -> None:
     """Make sure that a new session can have its refs.
 
@@ -74,30 +79,34 @@ def refuse_checked_out(checkout: Checkout, tag: str) -> None:
 
 
 class Refs:
-    """The refs of one open session; remembers what it last set, so that a change by hand is noticed."""
+    """The refs of one open session; remembers what it last set, so that a change by hand is noticed.
+
+    What the ref of a trial should be never changes, so it is not remembered: the state says it.
+    """
 
     def __init__(self, git: Git, checkout: Checkout, tag: str) -> None:
         self._git, self._checkout, self._tag = git, checkout, tag
-        self._known: dict[str, str] = {}
+        self._known: dict[str, str] = {}  # those that move, and until all were set, trials' that lagged behind
+        self._made = -1  # the last trial whose ref is made, and so are those before
         self._looked = 0
         self._seen: dict[str, str] = {}  # what `expect` has read, until something is moved
 
     def expect(self, state: State) -> None:
         """Take the refs for what the state says, except where a killed server may not have moved them yet."""
-        target, actual = wanted(state), self._actual()
+        moving, actual = _moving(state), self._actual()
         self._seen = actual
+        target, own = dict(moving), {state.opened.base}
+        for trial in state.trials.values():
+            own |= {trial.commit, trial.tree}
+            target.update([_trial(state, trial)] if trial.commit else [])
         self._refuse_unknown_trials(target, actual)
-        own = {t.commit for t in state.trials.values()} | {state.opened.base, *(t.tree for t in state.trials.values())}
-        lagging = {
-            name for name in target if actual.get(name) is None or actual[name] in own or name.endswith("/draft")
-        }
-        last = f"{prefix(self._tag)}/trials/{next(reversed(state.trials), 0)}"
+        number = next(reversed(state.trials), 0)
+        last = f"{prefix(self._tag)}/trials/{number}"
         unmade = {name for name in target if name not in actual and (name == last or not state.trials)}
-        self._known = {
-            name: actual.get(name, oid) if name in lagging else oid
-            for name, oid in target.items()
-            if name not in unmade
-        }
+        lagging = {name: oid for name, oid in actual.items() if oid in own or name == f"{prefix(self._tag)}/draft"}
+        known = {name: lagging.get(name, oid) for name, oid in target.items() if name not in unmade}
+        self._known = {name: oid for name, oid in known.items() if name in moving or oid != target[name]}
+        self._made = number if last in known else number - 1
 
     def _refuse_unknown_trials(self, known: Mapping[str, str], actual: Mapping[str, str]) -> None:
         """A trial's ref is made after its record is on the disk, so one without a record shows what was cut off."""
@@ -128,32 +137,31 @@ class Refs:
 
     def _settle_all(self, state: State) -> list[str]:
         self._looked = len(state.trials)
-        target, actual = wanted(state), self._seen or self._actual()
-        moved = self._moved(self._known, actual)
-        moved += self._remove_strangers(actual, target)
+        actual, self._seen = self._seen or self._actual(), {}
+        target, moving = wanted(state), _moving(state)
+        new = self._unmade(state).keys() | (moving.keys() - self._known.keys())
+        known = {name: self._known.get(name, oid) for name, oid in target.items() if name not in new}
+        moved = self._moved(known, actual) + self._remove_strangers(actual, target)
         waiting = self._set({name: oid for name, oid in target.items() if actual.get(name) != oid})
-        self._known = {name: actual.get(name, "") if name in waiting else oid for name, oid in target.items()}
+        self._known = {name: actual.get(name, "") if name in waiting else oid for name, oid in moving.items()}
+        self._made = _last_committed(state)
         return moved
 
     def _settle_moving(self, state: State, *, look: bool) -> list[str]:
-        target = _moving(state)
-        names = [name for name in target if name in self._known]
-        actual = self._git.refs(*target) if look else self._known
+        moving = _moving(state)
+        names = [name for name in moving if name in self._known]
+        actual = self._git.refs(*moving) if look else self._known
         moved = self._moved({name: self._known[name] for name in names}, actual)
-        target |= self._unmade(state)
+        target = moving | self._unmade(state)
         waiting = self._set({name: oid for name, oid in target.items() if actual.get(name) != oid})
-        self._known |= {name: actual.get(name, "") if name in waiting else oid for name, oid in target.items()}
+        self._known |= {name: actual.get(name, "") if name in waiting else oid for name, oid in moving.items()}
+        self._made = _last_committed(state)
         return moved
 
     def _unmade(self, state: State) -> dict[str, str]:
         """Refs of trials that have none yet: they are the last ones."""
-        unmade: dict[str, str] = {}
-        for trial in reversed(state.trials.values()):
-            name, oid = _trial(state, trial)
-            if name in self._known:
-                break
-            unmade |= {name: oid} if oid else {}
-        return unmade
+        later = takewhile(lambda trial: trial.number > self._made, state.trials.latest())
+        return dict(_trial(state, trial) for trial in later if trial.commit)
 
     def _set(self, changes: Mapping[str, str]) -> list[str]:
         """Make the changes, and return the branch if it has to wait: checked out, or another ref in its place."""

@@ -9,6 +9,7 @@ the state.
 import csv
 import errno
 import io
+import math
 import os
 import re
 import stat
@@ -26,6 +27,7 @@ from .state import State, Trial
 _MEMORY = "memory_gb"
 _GIB = 1024**3
 _WIDE = 1e15  # from here on repr is shorter, and as exact
+_APART = 512  # lines that may be held one by one
 _EXCLUDE_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -68,6 +70,8 @@ def one_line(text: str) -> str:
 class Table:
     """A table that grows with the session: a line is made anew only where its trial has changed.
 
+    The lines of trials long finished are held as one text. If one of them changes after all, all lines are made anew.
+
     Args:
         head: Names of the columns.
         lines: The cells of a trial's lines, none while it has no line.
@@ -77,17 +81,31 @@ class Table:
         self._cells = lines
         self._text = io.StringIO()
         self._write = _writer(self._text).writerows
-        self._head = self._encoded([head])
+        self._head = self._settled = self._encoded([head])
+        self._apart_from = 0  # lines of earlier trials are settled
         self._lines: dict[int, bytes] = {}
 
-    def update(self, trials: Mapping[int, Trial], changed: Iterable[int]) -> bytes:
-        """The whole table, with the lines of these trials made anew."""
-        for number in changed:
+    def update(self, trials: Mapping[int, Trial], changed: Iterable[int], unfinished: Iterable[int] = ()) -> bytes:
+        """The whole table, with the lines of the changed trials made anew; those of unfinished ones stay apart."""
+        numbers, before = sorted(changed), min(unfinished, default=math.inf)
+        if numbers and numbers[0] < self._apart_from:
+            self._settled, self._apart_from, self._lines = self._head, 0, {}
+            numbers = sorted(trials)
+        for number in numbers:
             cells = self._cells(trials[number]) if number in trials else []
             self._lines.pop(number, None)
             if cells:
                 self._lines[number] = self._encoded(cells)
-        return b"".join([self._head, *(self._lines[number] for number in sorted(self._lines))])
+            if len(self._lines) > _APART:
+                self._settle(min(number, before))
+        return b"".join([self._settled, *(line for _, line in sorted(self._lines.items()))])
+
+    def _settle(self, before: float) -> None:
+        """Settle the older lines of trials before that number, until half as many are left as may be held apart."""
+        older = sorted(number for number in self._lines if number < before)[: len(self._lines) - _APART // 2]
+        if older:
+            self._settled = b"".join([self._settled, *map(self._lines.pop, older)])
+            self._apart_from = older[-1] + 1
 
     def _encoded(self, lines: Iterable[list[str]]) -> bytes:
         self._text.seek(0)

@@ -58,7 +58,7 @@ def _to_describe(session: Session) -> Trial:
         raise RefusedError(f"trial {pending.number} is measured but not decided. Call keep or revert first.")
     unfinished = [session.state.trials[number] for number in sorted(session.state.unfinished)]
     rowless = (trial for trial in unfinished if trial.decision)
-    last = (trial for trial in reversed(session.state.trials.values()) if trial.decision)
+    last = (trial for trial in session.state.trials.latest() if trial.decision)
     found = next(rowless, None) or next(last, None)
     if found is None:
         raise RefusedError("no trial has been decided yet. Call run_eval first.")

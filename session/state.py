@@ -2,71 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
 
 from .budget import Instant, Spent, advance
 from .contract import Budget
-from .costs import Account, Dollars
+from .costs import Account
 from .opened import Opened
+from .past import Trials
 from .person import Said
 from .retention import Lasting
+from .trial import Decision, Trial
 
-
-class Decision(StrEnum):
-    """The three words of `results.tsv`."""
-
-    KEEP = "keep"
-    DISCARD = "discard"
-    CRASH = "crash"
-
-
-@dataclass(slots=True)
-class Trial:
-    """One measured draft.
-
-    `limit` and `seconds` are the wall clock it was given and took; `started` is the session's clock at its start.
-    `row` is the text of its row once that is written; `worded` says that the agent chose it after the run.
-    `cost_usd` is what the agent said that it cost, `costs` are the dollars that count, by source.
-    `measurement` is the part of the record that later trials need; the whole is in the journal. `lasting` is what its
-    decision said of the files that it left.
-    """
-
-    number: int
-    blob: str
-    tree: str
-    parent: str
-    description: str
-    limit: float
-    started: float
-    commit: str = ""
-    outcome: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
-    measurement: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    lines: int = 0
-    seconds: float = 0.0
-    peak_memory_bytes: int = 0
-    verdict: str = ""
-    reason: str = ""
-    may_keep: bool = False
-    interrupted: bool = False
-    decision: Decision | None = None
-    row: str | None = None
-    worded: bool = False
-    lesson: str | None = None
-    cost_usd: float | None = None
-    costs: Dollars = field(default_factory=dict[str, float])
-    lasting: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    @property
-    def measured(self) -> bool:
-        """Whether its measurement is known."""
-        return bool(self.verdict)
-
-    @property
-    def failed(self) -> bool:
-        """Whether it gave no number that counts."""
-        return self.outcome in {"crash", "timeout"}
+__all__ = ["Decision", "State", "Trial", "Trials"]
 
 
 @dataclass(slots=True)
@@ -89,7 +35,7 @@ class State:
     opened: Opened
     budget: Budget
     draft: str
-    trials: dict[int, Trial] = field(default_factory=dict[int, Trial])
+    trials: Trials = field(default_factory=Trials)
     unfinished: set[int] = field(default_factory=set[int])
     first: dict[str, int] = field(default_factory=dict[str, int])
     record: dict[str, float] = field(default_factory=dict[str, float])
@@ -154,7 +100,12 @@ class State:
     @property
     def rows(self) -> list[Trial]:
         """Trials that have a row in the results, in order."""
-        return [self.trials[n] for n in sorted(self.trials) if self.trials[n].row is not None]
+        return [trial for trial in self.trials.values() if trial.row is not None]
+
+    @property
+    def row_count(self) -> int:
+        """How many trials have a row."""
+        return len(self.trials) - sum(self.trials[number].row is None for number in self.unfinished)
 
     def spent(self, at: Instant) -> Spent:
         """What the session has used up at `at`."""

@@ -114,8 +114,8 @@ def _refuse_native_edit(session: Session) -> None:
         return
     object_id = session.project.git.object_id
     lying = {object_id("blob", data), object_id("blob", data.replace(b"\r\n", b"\n"))}  # git may have checked out CRLF
-    known = {session.target_blob("baseline"), session.state.draft, *(t.blob for t in session.state.trials.values())}
-    if not lying & known:
+    known = {session.target_blob("baseline"), session.state.draft, *session.state.first}
+    if not lying & known and not any(trial.blob in lying for trial in session.state.trials.latest()):
         raise RefusedError(
             f"{session.target} in the checkout differs from the draft and the draft is unchanged. "
             "Call edit_target(from_checkout=true) or edit the draft."

@@ -18,7 +18,7 @@ from .places import checked_out_branches
 from .project import Project
 from .refs import branch, prefix, wanted
 from .results import render, render_budget
-from .state import State
+from .state import State, Trials
 from .verify_commits import parse, read
 
 _LIMIT = 1 << 30
@@ -145,7 +145,7 @@ def check_rows(views: Views, state: State | None, *, whole: bool) -> Check:
     if state is None or not whole:
         check.unchecked = "the journal cannot be read to its end"
         return check
-    check.covers = f"{len(state.rows)} rows of results.tsv"
+    check.covers = f"{state.row_count} rows of results.tsv"
     table, copy = render(state), state.opened.results
     check.findings += _compared(views.state[_TABLE], table, _TABLE)
     check.findings += _compared(views.state[_COSTS], render_budget(_settled(state)), _COSTS)
@@ -160,7 +160,7 @@ def check_rows(views: Views, state: State | None, *, whole: bool) -> Check:
 
 def _settled(state: State) -> State:
     """The state without the trial that runs: files follow when it has ended."""
-    return replace(state, trials={n: trial for n, trial in state.trials.items() if n != state.running})
+    return replace(state, trials=Trials({n: trial for n, trial in state.trials.items() if n != state.running}))
 
 
 def _compared(data: bytes | str, expected: bytes, called: str) -> list[str]:

@@ -17,15 +17,17 @@ from .feedback import log_lines, shown, told
 from .journal import GENESIS
 from .private import covers
 from .project import Project
+from .recollection import Gathered, Recollection
 from .reply import Reply
 from .repository import Base
 from .results import number
-from .state import State, Trial
+from .state import State, Trial, Trials
 from .wording import quoted
 
 MAX_CHARS = 30_000
 MAX_LINES = 2_000
 _WORD_CHARS = 200
+_DIGITS = 12
 
 
 class View:
@@ -44,6 +46,7 @@ class View:
     ) -> None:
         self.project, self.home, self.note = project, home, note
         self._state, self._head = state, head
+        self._recollection = Recollection(state.trials, state.opened.contract) if state else None
 
     @property
     def head(self) -> str:
@@ -78,6 +81,10 @@ class View:
     def target_path(self) -> str:
         """Path of the target, relative to the repository."""
         return self.project.checkout.prefix + self.target
+
+    def gathered(self) -> Gathered:
+        """What the trials so far come to; nothing before there are any."""
+        return self._recollection.gathered() if self._recollection else Gathered(self.contract)
 
     # --- what an agent reads -------------------------------------------------------------------------------------
 
@@ -134,11 +141,11 @@ class View:
         Raises:
             RefusedError: If there is no such trial.
         """
-        trials = self._state.trials if self._state else {}
-        found = next((trial for known, trial in trials.items() if str(known) == str(number)), None)
-        if found is None:
-            have = f"0 to {max(trials)}" if trials else "none yet"
-            raise RefusedError(f"no trial {quoted(str(number))}. Expected {also}a trial's number ({have}).")
+        trials, text = self._state.trials if self._state else Trials(), str(number)
+        found = trials.get(int(text)) if text.isascii() and text.isdecimal() and len(text) < _DIGITS else None
+        if found is None or str(found.number) != text:
+            have = f"0 to {next(reversed(trials))}" if trials else "none yet"
+            raise RefusedError(f"no trial {quoted(text)}. Expected {also}a trial's number ({have}).")
         return found
 
     def text(self, blob: str) -> str:
@@ -156,10 +163,9 @@ class View:
     def read_log(self, trial: int | None, tail_lines: int, pattern: str | None) -> Reply:
         """The end of a trial's output; `pattern` keeps the lines that contain it, as plain text."""
         state = self._state
-        numbers = sorted(state.trials) if state else []
-        if state is None or self.home is None or not (numbers or state.baseline_reason):
+        if state is None or self.home is None or not state.started:
             raise RefusedError("no trial has run yet. Call run_eval.")
-        number = (numbers or [0])[-1] if trial is None else trial
+        number = next(reversed(state.trials), 0) if trial is None else trial
         if number != 0:
             self.trial(number)
         lines = log_lines(self.contract, self.home, number)

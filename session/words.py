@@ -68,7 +68,7 @@ def _latest(title: str, texts: Sequence[str], room: int) -> str:
 def _trials(view: View) -> tuple[str, str]:
     """What the trials come to, in few lines, and the lessons; nothing before there are any."""
     state = view.maybe_state
-    memory = remember(state, view.contract, FEW) if state else {}
+    memory = remember(view.gathered(), view.contract, state.best_trial, FEW) if state else {}
     lessons = [lesson_line(lesson) for lesson in memory.pop("lessons", ())]
     told = lines(memory, view.contract)
     more = "read_results(view=summary) tells more." if told else ""

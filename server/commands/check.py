@@ -185,7 +185,7 @@ def _standing(project: Project, program: Program, known: Known | None, found: Re
         "tag": known.tag,
         "opened": known.opened,
         "base": state.opened.base if state else "",
-        "rows": len(state.rows) if state else 0,
+        "rows": state.row_count if state else 0,
         "best": best["metrics"].get(program.contract.primary) if best else None,
         "experiments_left": left["experiments_left"],
         "seconds_left": left["seconds_left"],

@@ -12,7 +12,7 @@ from referee.session import ending, program, standing
 from referee.session.budget import Instant
 from referee.session.contract import Budget, Feedback, Plateau
 from referee.session.opened import Opened
-from referee.session.state import Decision, State, Trial
+from referee.session.state import Decision, State, Trial, Trials
 
 from tests.projects import program as text
 
@@ -29,7 +29,7 @@ def _state(limits: Budget, metrics: str = "loss: minimize", losses: Sequence[flo
         for number, loss in enumerate(losses)
     }
     best = len(losses) - 1 if losses else None
-    return State(opened, limits, "", trials=trials, best=best, last=AT, **fields)
+    return State(opened, limits, "", trials=Trials(trials), best=best, last=AT, **fields)
 
 
 @pytest.mark.parametrize(

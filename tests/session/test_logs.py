@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from referee.session import checkpoint, logs
 from referee.session.fold import fold
 from referee.session.journal import load
-from referee.session.state import Decision, State, Trial
+from referee.session.state import Decision, State, Trial, Trials
 
 from tests.finished import Finished
 from tests.sessions import kinds
@@ -109,7 +109,7 @@ def _of_trials(count: int, kept: tuple[int, ...]) -> State:
         return Trial(number, "", "", "", "", 0.0, 0.0, verdict="worse", decision=decision)
 
     state = State.__new__(State)
-    state.trials = {number: trial(number) for number in range(count)}
+    state.trials = Trials({number: trial(number) for number in range(count)})
     return state
 
 

@@ -18,7 +18,8 @@ from referee.session.memory import FEW, Most, lines, remember
 from referee.session.program import parse
 from referee.session.project import Project
 from referee.session.recalled import rows, summary
-from referee.session.state import Decision, State, Trial
+from referee.session.recollection import Recollection
+from referee.session.state import Decision, State, Trial, Trials
 from referee.session.view import MAX_CHARS, View
 from referee.session.words import describe
 
@@ -56,6 +57,11 @@ def add(state: State, loss: float | None, description: str = "an idea", **more: 
     state.trials[number] = trial
     state.best = number if kept else state.best
     return trial
+
+
+def remembered(state: State, contract: Contract, most: Most) -> dict[str, Any]:
+    """What the trials come to."""
+    return remember(Recollection(state.trials, contract).gathered(), contract, state.best_trial, most)
 
 
 def many(state: State, count: int) -> None:
@@ -139,11 +145,11 @@ def test_no_answer_is_so_long_that_a_client_cuts_it(done: Finished, state: State
 def test_kept_trials_tell_what_each_gained_on_the_one_before(state: State) -> None:
     for loss in (3.0, 2.5, 2.7, 2.4):
         add(state, loss)
-    kept = remember(state, CONTRACT, Most())["kept"]
+    kept = remembered(state, CONTRACT, Most())["kept"]
     assert [(item["trial"], item["value"], item["gain"]) for item in kept] == [(1, 2.5, 0.5), (3, 2.4, 0.1)]
     for number in range(30):
         add(state, 2.0 - number / 100)
-    assert [item["trial"] for item in remember(state, CONTRACT, Most())["kept"]] == list(range(24, 34))
+    assert [item["trial"] for item in remembered(state, CONTRACT, Most())["kept"]] == list(range(24, 34))
 
 
 def test_near_misses_are_those_closest_to_the_best_with_the_gap(state: State) -> None:
@@ -151,9 +157,9 @@ def test_near_misses_are_those_closest_to_the_best_with_the_gap(state: State) ->
         add(state, loss)
     add(state, None)
     add(state, 1.25, interrupted=False, verdict="guard_failed")
-    near = remember(state, CONTRACT, Most())["near_misses"]
+    near = remembered(state, CONTRACT, Most())["near_misses"]
     assert [(item["trial"], item["gap"]) for item in near] == [(3, 0.1), (5, 0.2), (9, 0.25), (7, 0.3), (6, 0.4)]
-    text = "\n".join(lines(remember(state, CONTRACT, Most()), CONTRACT))
+    text = "\n".join(lines(remembered(state, CONTRACT, Most()), CONTRACT))
     assert "- trial 3: loss 1.1 (worse, 0.1 short of the best): an idea" in text
 
 
@@ -162,7 +168,7 @@ def test_one_idea_at_many_settings_is_one_dead_end(state: State) -> None:
     for number in range(8):
         add(state, 2.0 + number, f"Learning rate {number / 1000}, (again)")
     add(state, 5.0, "dropout 0.1")
-    tried = remember(state, CONTRACT, Most())["tried"]
+    tried = remembered(state, CONTRACT, Most())["tried"]
     assert tried[0] == {"what": "learning rate again", "count": 8, "trials": [4, 5, 6, 7, 8], "best": 2.0}
     assert tried[1]["what"] == "dropout"
 
@@ -173,17 +179,38 @@ def test_crashes_are_grouped_by_their_reason_without_its_numbers(state: State) -
         add(state, None, reason=f"exit code 1: CUDA out of memory: {number}.5 GiB, 1e-{number} left")
     add(state, None, reason="ran longer than 20 s", verdict="timeout", outcome="timeout")
     add(state, None, reason="interrupted: the server ended", interrupted=True)
-    failed = remember(state, CONTRACT, Most())["failed"]
+    failed = remembered(state, CONTRACT, Most())["failed"]
     assert [(group["what"], group["count"]) for group in failed] == [
         ("exit code #: CUDA out of memory: # GiB, # left", 7),
         ("ran longer than # s", 1),
     ]
 
 
+@pytest.mark.parametrize("asked", [1, 7, 500])
+def test_what_is_told_is_the_same_however_often_it_was_asked_before(state: State, asked: int) -> None:
+    """Packed trials are gathered once, as they come."""
+    chance = random.Random(asked)  # noqa: S311 - any numbers do
+    recollection = Recollection(state.trials, CONTRACT)
+    for number in range(500):
+        loss = chance.choice([None, 50.0 - number / 10, 60 + chance.random(), 61.0])
+        lesson = chance.choice([None, f"lesson {number}", "the same lesson"])
+        add(state, loss, f"{chance.choice(['wide', 'deep', 'cold'])} {number}", reason=f"code {number}", lesson=lesson)
+        state.trials.pack(())
+        if number % asked == 0:
+            recollection.gathered()
+    if asked == 7:
+        state.trials.open(100).costs = {"reported": 1.0}  # a report that counts late opens packed trials
+    found, plain = recollection.gathered(), Recollection(Trials(dict(state.trials)), CONTRACT).gathered()
+    assert remember(found, CONTRACT, None, Most()) == remember(plain, CONTRACT, None, Most())
+    for decision in Decision:
+        rows = [number for number, trial in state.trials.items() if trial.decision is decision]
+        assert [trial.number for trial in found.rows[decision]] == rows[-200:]
+
+
 def test_lessons_are_told_once_and_the_latest_of_them(state: State) -> None:
     for number in range(60):
         add(state, 1.0, lesson="Same   words" if number % 2 else f"lesson {number}")
-    lessons = remember(state, CONTRACT, Most())["lessons"]
+    lessons = remembered(state, CONTRACT, Most())["lessons"]
     assert len(lessons) == 20
     assert [item["trial"] for item in lessons] == sorted(item["trial"] for item in lessons)
     assert [item for item in lessons if "words" in item["lesson"]] == [{"trial": 59, "lesson": "Same   words"}]
@@ -229,7 +256,7 @@ def test_nothing_that_the_contract_hides_is_told(state: State) -> None:
         add(state, loss, metrics={"loss": loss, "secret_metric": 42.4242})
     add(state, None, reason="it said 'the password is 31337' and left 1.23456 behind")
     add(state, None, reason="it said 'another password' and left 9.87654 behind")
-    memory = remember(state, shy, Most())
+    memory = remembered(state, shy, Most())
     text = json.dumps(memory) + "\n".join(lines(memory, shy))
     for hidden in ("23456", "1111", "1199", "12345", "password", "31337", "42.4242", "secret_metric", "87654"):
         assert hidden not in text
@@ -243,13 +270,13 @@ def test_equal_numbers_as_the_agent_sees_them_are_not_ordered_by_what_it_does_no
     add(state, 1.0)
     for loss in (2.4, 2.1, 2.3):
         add(state, loss)
-    assert [item["trial"] for item in remember(state, shy, Most())["near_misses"]] == [3, 2, 1]
+    assert [item["trial"] for item in remembered(state, shy, Most())["near_misses"]] == [3, 2, 1]
 
 
 def test_a_session_without_trials_has_no_memory(state: State) -> None:
-    assert remember(state, CONTRACT, FEW) == {}
+    assert remembered(state, CONTRACT, FEW) == {}
     add(state, 3.0, "baseline")
-    assert remember(state, CONTRACT, FEW) == {}
+    assert remembered(state, CONTRACT, FEW) == {}
     assert lines({}, CONTRACT) == []
 
 
@@ -257,6 +284,6 @@ def test_values_beyond_any_float_do_not_break_it(state: State) -> None:
     add(state, 1e308)
     add(state, math.nextafter(-1.7e308, 0))
     add(state, 1.7e308)
-    memory = remember(state, CONTRACT, Most())
+    memory = remembered(state, CONTRACT, Most())
     assert [(item["trial"], "gap" in item) for item in memory["near_misses"]] == [(2, False)]
     assert lines(memory, CONTRACT)
