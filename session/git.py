@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 from .errors import RepositoryError
 from .files import make_private, write_whole
+from .stored import Stored
 
 _BATCH_HEADER_WORDS = 3  # object id, type, size; a missing object answers with two
-_REMEMBERED = 4  # blobs that were written last: more than are ever without a ref at a time
-_TRIES, _SWEPT = 5, "unable to create temporary file: No such file"  # gc removed a folder that was still empty
+_COLLECTED = "nonexistent object"
 _TYPES = {"040000": "tree", "160000": "commit"}  # by mode; everything else is a blob
 
 _NO_CONFIGURATION = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_ATTR_NOSYSTEM": "1"}
@@ -62,7 +62,7 @@ class Git:
 
     def __init__(self, owned: Path, common_dir: Path) -> None:
         self.dir, self._common_dir = owned, common_dir
-        self._written: dict[str, bytes] = {}
+        self._stored = Stored(self._word)
         make_private(owned)
         self._client = _client(owned)
         extensions = self._extensions(common_dir / "config")
@@ -124,19 +124,15 @@ class Git:
     def _run(
         self, *arguments: str, data: bytes = b"", env: Mapping[str, str] | None = None, ok: tuple[int, ...] = (0,)
     ) -> bytes:
-        said = ""
-        for _ in range(_TRIES):
-            process = self._start(arguments, env)
-            out, err = process.communicate(data)
-            if process.returncode in ok:
-                return out
+        process = self._start(arguments, env)
+        out, err = process.communicate(data)
+        if process.returncode not in ok:
             self._refuse_gone()
             said = err.decode("utf-8", "replace").strip() or f"exit {process.returncode}"
-            if _SWEPT not in said:
-                break
-        raise RepositoryError(f"git {arguments[0]} failed: {said}")
+            raise RepositoryError(f"git {arguments[0]} failed: {said}")
+        return out
 
-    def _word(self, *arguments: str, data: bytes = b"", env: Mapping[str, str] | None = None) -> str:
+    def _word(self, arguments: tuple[str, ...], data: bytes, env: Mapping[str, str]) -> str:
         return self._run(*arguments, data=data, env=env).decode("ascii").strip()
 
     def resolve(self, name: str) -> str | None:
@@ -195,8 +191,7 @@ class Git:
         """
         with self._reading:
             found = self._ask(oid)
-            if found is None and oid in self._written:  # the person's git collected it before a ref held it
-                self.write_blob(self._written[oid])
+            if found is None and self._stored.again(oid):
                 found = self._ask(oid)
             if found is not None and self.object_id(*found) != oid:
                 self._stop()  # what it says next may still belong to this answer
@@ -252,19 +247,19 @@ class Git:
 
     def write_blob(self, data: bytes) -> str:
         """Store bytes as a blob, exactly as they are."""
-        oid = self._word("hash-object", "-w", "--stdin", data=data)
-        self._written = {**dict(list(self._written.items())[1 - _REMEMBERED :]), oid: data}
-        return oid
+        return self._stored.write("hash-object", "-w", "--stdin", data=data)
 
     def write_tree(self, entries: Iterable[tuple[str, str, str, str]]) -> str:
         """Store one folder, given as (mode, type, oid, name)."""
         lines = (f"{mode} {kind} {oid}\t{name}\0" for mode, kind, oid, name in entries)
-        return self._word("mktree", "-z", "--missing", data=os.fsencode("".join(lines)))
+        return self._stored.write("mktree", "-z", "--missing", data=os.fsencode("".join(lines)))
 
     def write_commit(self, tree: str, parent: str, message: str, when: int) -> str:
         """Store a commit by Referee at `when` (seconds since the epoch, UTC), with one parent."""
         dates = {"GIT_AUTHOR_DATE": f"@{when} +0000", "GIT_COMMITTER_DATE": f"@{when} +0000"}
-        return self._word("commit-tree", tree, "-p", parent, data=message.encode("utf-8"), env=_IDENTITY | dates)
+        return self._stored.write(
+            "commit-tree", tree, "-p", parent, data=message.encode("utf-8"), env=_IDENTITY | dates
+        )
 
     def refs(self, *prefixes: str) -> dict[str, str]:
         """Every ref that has one of these names or lies below it, by full name."""
@@ -276,7 +271,14 @@ class Git:
         commands = (
             f"delete {name}\0\0" if oid is None else f"update {name}\0{oid}\0\0" for name, oid in wanted.items()
         )
-        self._run("update-ref", "--no-deref", "--stdin", "-z", data=os.fsencode("".join(commands)))
+        words, data = ("update-ref", "--no-deref", "--stdin", "-z"), os.fsencode("".join(commands))
+        try:
+            self._run(*words, data=data)
+        except RepositoryError as fault:
+            if _COLLECTED not in str(fault):
+                raise
+            self._stored.all_again()
+            self._run(*words, data=data)
 
     def close(self) -> None:
         """End the process that serves `read`."""

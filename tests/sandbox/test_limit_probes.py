@@ -113,7 +113,7 @@ def test_a_limit_that_is_not_applied_is_not_called_enforced(
     found = _probed(key)
     seen = _weak(found)
     assert {name: seen.get(name) for name in weak} == weak
-    may = weak.keys() | (_MAY_HIDE if os.geteuid() else set())
+    may = weak.keys() | (_MAY_HIDE if os.geteuid() else set[str]())
     assert {name: found[name].evidence for name in seen.keys() - may} == {}
     assert all(found[name].remedy for name in weak)
     assert not carrying(token)

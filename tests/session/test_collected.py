@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+from referee.session.errors import RepositoryError
 from referee.session.session import Change
+from referee.session.stored import Stored
 from referee.session.trials import begin, interrupt
 
 from tests.finished import Finished, found
@@ -31,3 +34,39 @@ def test_a_trial_whose_tree_was_collected_can_still_be_closed(opened: Any, done:
         interrupt(session, number, "interrupted: a test")
     assert git(done.repo, "show", f"{done.commit(number)}:run.sh") == "echo loss: 1"
     assert found(done.verified()) == {}
+
+
+def test_a_ref_holds_what_was_collected_after_it_was_written(project: Path, repository: OpenRepository) -> None:
+    ours = repository(project)
+    tree = ours.with_target(ours.base(ours.head()), "run.sh", ours.git.write_blob(b"echo loss: 1\n"))
+    commit = ours.git.write_commit(tree, ours.head(), "an idea", 1)
+    for oid in (tree, commit):
+        loose(project, oid).unlink()
+    ours.git.set_refs({"refs/referee/a": tree, "refs/referee/b": commit})
+    assert git(project, "show", "refs/referee/b:run.sh") == "echo loss: 1"
+
+
+def test_what_was_never_written_holds_no_ref(project: Path, repository: OpenRepository) -> None:
+    ours = repository(project).git
+    with pytest.raises(RepositoryError, match="nonexistent object"):
+        ours.set_refs({"refs/referee/a": "1" * 40})
+    assert ours.refs("refs/referee") == {}
+
+
+def test_of_what_was_written_only_the_last_is_remembered() -> None:
+    """Targets may be large, and a session long."""
+    written: list[bytes] = []
+
+    def run(_: tuple[str, ...], data: bytes, __: object) -> str:
+        written.append(data)
+        return data.decode()
+
+    stored = Stored(run)
+    for number in range(200):
+        stored.write("hash-object", data=f"blob {number}".encode())
+        stored.write("mktree", data=f"tree {number}".encode())
+    assert not stored.again("blob 0")
+    assert stored.again("blob 199")
+    del written[:]
+    stored.all_again()
+    assert written == [*(b"blob %d" % n for n in range(196, 200)), *(b"tree %d" % n for n in range(136, 200))]

@@ -1,7 +1,7 @@
 """Trials that finished long ago take little room and are read as they were."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ JSON = st.dictionaries(TEXT, st.one_of(TEXT, st.integers(), st.booleans(), st.li
 
 def trial(number: int, **more: Any) -> Trial:
     """A decided trial with its row."""
-    words = {
+    words: dict[str, Any] = {
         "blob": f"{number:040x}",
         "tree": f"{number + 1:040x}",
         "parent": "p" * 40,
@@ -130,19 +130,12 @@ def test_trials_may_be_removed_and_set_whether_they_are_packed_or_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "broken",
-    [
-        lambda held: held | {"chunk": CHUNK + 1},
-        lambda _: {"chunk": CHUNK},
-        lambda held: held | {"packed": []},
-        lambda held: held | {"packed": [*held["packed"][:-1], "!"]},
-        lambda held: held | {"packed": [*held["packed"][:-1], "AAAA"]},
-    ],
+    "broken", [{"chunk": CHUNK + 1}, {"packed": []}, {"packed": ["!"]}, {"packed": ["AAAA"]}, {"packed": None}]
 )
-def test_what_is_no_dump_is_refused(broken: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+def test_what_is_no_dump_is_refused(broken: Mapping[str, Any]) -> None:
     packed, _ = trials(MANY)
     with pytest.raises((ValueError, KeyError, TypeError)):
-        Trials.load(broken(packed.dump()))
+        Trials.load({**packed.dump(), **broken})
 
 
 def test_ten_thousand_trials_take_few_bytes_each() -> None:

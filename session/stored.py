@@ -1,0 +1,72 @@
+"""Objects written to a repository that somebody else may tidy up at the same time.
+
+Guarantee: what was written last is written again where it is gone. Git keeps what no ref holds for two weeks, but a
+person's `git gc` or `git repack -A` can take an object that was just found to exist, before our ref holds it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from .errors import RepositoryError
+
+_TRIES = 5
+_SWEPT = "unable to create temporary file: No such file"  # a folder was removed that was empty for a moment
+_BLOBS, _OTHERS = 4, 64  # more than are ever without a ref at a time; blobs may be large
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What wrote an object: git's arguments, its standard input, its environment."""
+
+    arguments: tuple[str, ...]
+    data: bytes
+    env: Mapping[str, str]
+
+
+class Stored:
+    """Writes objects, and remembers the last of them.
+
+    Args:
+        run: Runs git with arguments, standard input and environment, and returns the word that it prints.
+    """
+
+    def __init__(self, run: Callable[[tuple[str, ...], bytes, Mapping[str, str]], str]) -> None:
+        self._run = run
+        self._blobs: dict[str, _Order] = {}
+        self._others: dict[str, _Order] = {}
+
+    def write(self, *arguments: str, data: bytes, env: Mapping[str, str] | None = None) -> str:
+        """Have git write an object, and return its id.
+
+        Raises:
+            RepositoryError: If git cannot.
+        """
+        order = _Order(arguments, data, env or {})
+        oid = self._written(order)
+        known, most = (self._blobs, _BLOBS) if arguments[0] == "hash-object" else (self._others, _OTHERS)
+        known.pop(oid, None)
+        known[oid] = order
+        if len(known) > most:
+            del known[next(iter(known))]
+        return oid
+
+    def again(self, oid: str) -> bool:
+        """Write an object again; return whether it is one of the last."""
+        order = self._blobs.get(oid) or self._others.get(oid)
+        if order is not None:
+            self._written(order)
+        return order is not None
+
+    def all_again(self) -> None:
+        """Write all of the last objects again."""
+        for order in (*self._blobs.values(), *self._others.values()):
+            self._written(order)
+
+    def _written(self, order: _Order) -> str:
+        for _ in range(_TRIES - 1):
+            try:
+                return self._run(order.arguments, order.data, order.env)
+            except RepositoryError as fault:
+                if _SWEPT not in str(fault):
+                    raise
+        return self._run(order.arguments, order.data, order.env)
