@@ -8,7 +8,7 @@ demo: .venv/installed
 	$(BIN)/referee demo
 
 test: .venv/dev
-	$(BIN)/pytest -n auto -m "not slow and not attack and not endurance and not clients"
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow and not attack and not endurance and not clients"
 
 test-slow: .venv/dev
 	$(BIN)/pytest -n auto -m "slow and not clients"

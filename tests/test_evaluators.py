@@ -54,7 +54,12 @@ NEEDED = {  # what only a person knows; of all others `init` tells everything by
 Connect = Callable[..., AbstractAsyncContextManager[Any]]
 
 
-@pytest.fixture(params=ADAPTERS)
+def _others() -> set[str]:
+    """All imitations but the first of each letter."""
+    return ADAPTERS.keys() - {letter: name for name, letter in reversed(ADAPTERS.items())}.values()
+
+
+@pytest.fixture(params=[pytest.param(n, marks=[pytest.mark.slow] if n in _others() else []) for n in ADAPTERS])
 def project(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """One imitation in a repository of its own, without its improvement."""
     folder = tmp_path / str(request.param)

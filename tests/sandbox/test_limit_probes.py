@@ -93,14 +93,17 @@ _ALL_MEASURED = {"memory", "process count", "processor time", "disk", "file coun
     ("patch", "key", "weak"),
     [
         pytest.param(broken.NO_GAUGE, "bubblewrap", dict.fromkeys(_ALL_MEASURED, "absent"), id="nothing measured"),
-        pytest.param(_NO_DEADLINE, "bubblewrap", {"time": "absent"}, id="no deadline"),
-        pytest.param(_NO_END_OF_OUTPUT, "landlock", {"output": "absent"}, id="no end of output"),
+        pytest.param(_NO_DEADLINE, "bubblewrap", {"time": "absent"}, id="no deadline", marks=pytest.mark.slow),
+        pytest.param(
+            _NO_END_OF_OUTPUT, "landlock", {"output": "absent"}, id="no end of output", marks=pytest.mark.slow
+        ),
         pytest.param(_DAEMONS_LIVE, "none", {"survivors": "absent"}, id="daemons live"),
         pytest.param(
             _BLIND_TO_FILES_WITHOUT_A_NAME,
             "landlock",
             {"memory": "partial", "disk": "partial"},
             id="blind to files without a name",
+            marks=pytest.mark.slow,
         ),
     ],
 )

@@ -31,6 +31,13 @@ POINTS = [
     "refs:after",
     "results.tsv:before",
 ]
+OFTEN = {
+    "trial_started:after",
+    "running",
+    "trial_measured:after",
+    "decided:after",
+    "refs:before",
+}  # tried by `make test`
 BETTER = "echo loss: 2\nsleep {seconds}\n"
 
 
@@ -57,7 +64,7 @@ async def _nobody_runs(token: str) -> None:
             await anyio.lowlevel.checkpoint()
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", [pytest.param(p, marks=[] if p in OFTEN else [pytest.mark.slow]) for p in POINTS])
 @pytest.mark.promise("nothing lost")
 async def test_a_server_killed_at_any_point_of_a_trial_loses_nothing(
     connect_stdio: Any, project: Path, point: str

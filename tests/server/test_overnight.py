@@ -221,7 +221,14 @@ def _spawning(night: Night, mark: str) -> None:
     night.script.write_text(night.script.read_text().replace("MARK", mark))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["INT", "TERM", "HUP"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, id="INT", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, id="TERM"),
+        pytest.param(signal.SIGHUP, id="HUP", marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_ends_it_and_leaves_no_process(begin: Begin, number: int) -> None:
     night = begin([DEAF])
     mark = f"mark{os.getpid()}x{number}"

@@ -69,27 +69,26 @@ def wire(project: Path) -> Generator[Wire]:
         server.process.wait(60)
 
 
-@pytest.mark.parametrize(
-    "noise",
-    [
-        b"\n",
-        b"not JSON\n",
-        b'{"jsonrpc": "2.0", "id": 99\n',
-        b"[1, 2]\n",
-        b'{"jsonrpc": "2.0", "method": "notifications/of/nobody"}\n',
-        b'{"jsonrpc": "2.0", "id": 98, "method": "no/such/method"}\n',
-        b'{"jsonrpc": "2.0", "id": 97, "method": "tools/call", "params": {"name": 5}}\n',
-        b"\xff\xfe\x00\n",
-        b"[" * 100_000 + b"\n",
-        b"x" * 10_000_000 + b"\n",
-    ],
-    ids=["empty", "text", "cut", "list", "notification", "method", "params", "bytes", "deep", "long"],
-)
-def test_what_is_no_message_is_survived(wire: Wire, project: Path, noise: bytes) -> None:
-    wire.write(noise)
-    answer = wire.call("check_budget")
-    assert answer["structuredContent"]["budget"]["experiments_spent"] == 0
-    assert wire.process.poll() is None
+NOISE = {
+    "empty": b"\n",
+    "text": b"not JSON\n",
+    "cut": b'{"jsonrpc": "2.0", "id": 99\n',
+    "list": b"[1, 2]\n",
+    "notification": b'{"jsonrpc": "2.0", "method": "notifications/of/nobody"}\n',
+    "method": b'{"jsonrpc": "2.0", "id": 98, "method": "no/such/method"}\n',
+    "params": b'{"jsonrpc": "2.0", "id": 97, "method": "tools/call", "params": {"name": 5}}\n',
+    "bytes": b"\xff\xfe\x00\n",
+    "deep": b"[" * 100_000 + b"\n",
+    "long": b"x" * 10_000_000 + b"\n",
+}
+
+
+def test_what_is_no_message_is_survived(wire: Wire, project: Path) -> None:
+    for name, noise in NOISE.items():
+        wire.write(noise)
+        answer = wire.call("check_budget")
+        assert answer["structuredContent"]["budget"]["experiments_spent"] == 0, name
+        assert wire.process.poll() is None, name
     assert kinds(project).count("trial_started") == 1
 
 

@@ -150,12 +150,12 @@ def test_kept_hashes_are_private_and_those_that_others_may_write_count_as_none(f
     assert hashes.load(Place(str(folder))) == {}
 
 
-@pytest.mark.parametrize("damage", [b"", b"\n", b"x" * 64 + b"\n{}", b"\xff\xfe", b"{}\n{}"])
-def test_damaged_hashes_count_as_none(folder: Path, damage: bytes) -> None:
+def test_damaged_hashes_count_as_none(folder: Path) -> None:
     wait_until_settled(folder)
     first = Pins((str(folder),)).take()
-    cache().write_bytes(damage)
-    assert Pins((str(folder),)).take() == first
+    for damage in (b"", b"\n", b"x" * 64 + b"\n{}", b"\xff\xfe", b"{}\n{}"):
+        cache().write_bytes(damage)
+        assert Pins((str(folder),)).take() == first, damage
 
 
 def test_any_byte_of_the_kept_hashes_that_is_changed_makes_them_none(folder: Path) -> None:
