@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,25 +16,27 @@ from .wire import Answered, claimed_input
 
 
 async def serve(folder: Path, tag: str | None) -> None:
-    """Serve one client until its input ends, until it no longer reads, or until SIGINT, SIGTERM or SIGHUP."""
+    """Serve one client until its input ends, until it no longer reads, or until SIGINT, SIGTERM or SIGHUP.
+
+    A second signal changes nothing: Claude Code sends two within a tenth of a second, and the first one's end goes on.
+    """
     server = build(folder, tag)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
-        lines = claimed_input()
-        async with stdio_server(lines) as (read_stream, write_stream):
-            messages = Answered(read_stream, write_stream, lines)
-            try:
-                await server.run(messages, write_stream, server.create_initialization_options())
-            except anyio.get_cancelled_exc_class():
-                _end()  # the session is closed, and what reads our input can neither be cancelled nor waited for
-        tasks.cancel_scope.cancel()
-
-
-async def _stop_on_signal(scope: anyio.CancelScope) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-        async for _ in signals:
-            scope.cancel()
-            return
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_stop_on_signal, signals, tasks.cancel_scope)
+            lines = claimed_input()
+            async with stdio_server(lines) as (read_stream, write_stream):
+                messages = Answered(read_stream, write_stream, lines)
+                try:
+                    await server.run(messages, write_stream, server.create_initialization_options())
+                except anyio.get_cancelled_exc_class():
+                    _end()  # the session is closed, and what reads our input can neither be cancelled nor waited for
+            tasks.cancel_scope.cancel()
+
+
+async def _stop_on_signal(signals: AsyncIterator[signal.Signals], scope: anyio.CancelScope) -> None:
+    async for _ in signals:
+        scope.cancel()
 
 
 def main(folder: Path, tag: str | None) -> NoReturn:

@@ -94,6 +94,7 @@ PROMISES = {
             "sandbox/test_caches.py::test_what_a_trial_writes_to_its_cache_counts_as_written",
             "sandbox/test_jailed_target.py::test_a_target_that_never_answers_ends_at_the_deadline",
             "sandbox/test_jailed_target.py::test_memory_of_the_target_counts",
+            "server/test_suffering_calls.py::test_a_trial_ends_at_its_limit_while_its_client_neither_asks_nor_reads",
         ),
     ),
     "earned keep": Promise(
@@ -161,8 +162,6 @@ PROMISES = {
             "server/test_caches.py::test_a_session_that_is_taken_up_again_finds_its_caches",
             "server/test_retain.py::test_a_server_that_dies_between_record_and_store_is_healed_at_the_next_start",
             "server/test_retain.py::test_what_a_trial_left_survives_the_server_until_it_is_decided",
-            "server/test_steering.py::test_a_line_that_no_agent_heard_is_told_by_the_next_server",
-            "server/test_steering.py::test_stop_now_ends_the_running_trial_as_interrupted_without_any_call",
             "server/test_eras.py::test_a_server_that_is_ended_in_a_trial_saves_its_state_and_leaves_no_process",
             "server/test_wire.py::test_a_client_that_hangs_up_in_a_trial_leaves_it_closed",
             "server/test_wire.py::test_a_client_that_no_longer_reads_loses_no_row",
@@ -170,6 +169,10 @@ PROMISES = {
             "session/test_checkpoint.py::test_a_start_from_a_checkpoint_has_the_state_of_the_whole_journal_and_reads_only_what_came_after",
             "session/test_long_session.py::test_a_session_that_goes_on_from_its_checkpoint_has_every_row_and_every_ref",
             "server/test_clean.py::test_what_an_undecided_trial_left_stays_and_what_a_decided_one_left_goes",
+            "server/test_stopping.py::test_stop_now_ends_the_running_trial_as_interrupted_without_any_call",
+            "server/test_suffering_calls.py::test_a_call_whose_answer_was_lost_with_the_server_is_answered_from_the_record",
+            "server/test_suffering_pipes.py::test_however_and_whenever_a_server_ends_nothing_of_it_lives_and_the_next_one_goes_on",
+            "server/test_telling.py::test_a_line_that_no_agent_heard_is_told_by_the_next_server",
         ),
     ),
     "hard budget": Promise(
