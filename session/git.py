@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -263,8 +263,13 @@ class Git:
 
     def refs(self, *prefixes: str) -> dict[str, str]:
         """Every ref that has one of these names or lies below it, by full name."""
-        out = os.fsdecode(self._run("for-each-ref", "--format=%(objectname) %(refname)", *prefixes))
-        return {name: oid for oid, name in (line.split(" ", 1) for line in out.split("\n") if line)}
+        return dict(self.each_ref(*prefixes))
+
+    def each_ref(self, *prefixes: str) -> Iterator[tuple[str, str]]:
+        """The same one by one, as name and object id: there may be very many."""
+        for line in BytesIO(self._run("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)):
+            oid, name = os.fsdecode(line.rstrip(b"\n")).split(" ", 1)
+            yield name, oid
 
     def set_refs(self, wanted: Mapping[str, str | None]) -> None:
         """Point refs at objects, or delete them (None), all together or not at all."""

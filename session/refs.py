@@ -6,6 +6,7 @@ Edge: git lists the refs of all trials or none, so in a long session those of tr
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import takewhile
 
 from .errors import JournalError, RepositoryError
@@ -13,6 +14,7 @@ from .git import Git
 from .places import Checkout, checked_out_branches
 from .state import State, Trial
 
+_DIGITS = 18
 _FEW, _NOW_AND_THEN = 200, 100  # trials whose refs are looked at after each of them; beyond that, after how many
 
 
@@ -78,6 +80,41 @@ def refuse_checked_out(checkout: Checkout, tag: str) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The refs of a session as git has them, but for those of trials that are what they should be.
+
+    Attributes:
+        others: By full name.
+        unlike: Trials whose ref is missing or another.
+        last: The last trial of then.
+    """
+
+    others: Mapping[str, str]
+    unlike: frozenset[int]
+    last: int
+
+    def wrong(self, state: State) -> dict[str, str]:
+        """The refs of trials that are to be made or moved."""
+        later = takewhile(lambda number: number > self.last, reversed(state.trials))
+        trials = (state.trials[number] for number in (*sorted(self.unlike), *later) if number in state.trials)
+        return dict(_trial(state, trial) for trial in trials if trial.commit)
+
+
+def _own(state: State, oids: set[str]) -> set[str]:
+    """Which of these are objects that the session itself may have pointed a ref at."""
+    found = {state.opened.base} & oids
+    for trial in state.trials.values() if oids else ():
+        found |= {trial.commit, trial.tree} & oids
+    return found
+
+
+def _number(text: str) -> int:
+    """The number that is written so; -1 if none is."""
+    plain = text.isascii() and text.isdecimal() and len(text) < _DIGITS
+    return int(text) if plain and (text == "0" or text[0] != "0") else -1
+
+
 class Refs:
     """The refs of one open session; remembers what it last set, so that a change by hand is noticed.
 
@@ -89,24 +126,23 @@ class Refs:
         self._known: dict[str, str] = {}  # those that move, and until all were set, trials' that lagged behind
         self._made = -1  # the last trial whose ref is made, and so are those before
         self._looked = 0
-        self._seen: dict[str, str] = {}  # what `expect` has read, until something is moved
+        self._seen: _Look | None = None  # what `expect` has read, until something is moved
 
     def expect(self, state: State) -> None:
         """Take the refs for what the state says, except where a killed server may not have moved them yet."""
-        moving, actual = _moving(state), self._actual()
-        self._seen = actual
-        target, own = dict(moving), {state.opened.base}
-        for trial in state.trials.values():
-            own |= {trial.commit, trial.tree}
-            target.update([_trial(state, trial)] if trial.commit else [])
+        self._seen = look = self._look(state)
+        moving, actual = _moving(state), look.others
+        target = moving | look.wrong(state)
         self._refuse_unknown_trials(target, actual)
         number = next(reversed(state.trials), 0)
         last = f"{prefix(self._tag)}/trials/{number}"
         unmade = {name for name in target if name not in actual and (name == last or not state.trials)}
+        own = _own(state, {oid for name, oid in actual.items() if target.get(name) != oid})
         lagging = {name: oid for name, oid in actual.items() if oid in own or name == f"{prefix(self._tag)}/draft"}
         known = {name: lagging.get(name, oid) for name, oid in target.items() if name not in unmade}
         self._known = {name: oid for name, oid in known.items() if name in moving or oid != target[name]}
-        self._made = number if last in known else number - 1
+        made = number in state.trials and state.trials[number].commit and last not in unmade
+        self._made = number if made else number - 1
 
     def _refuse_unknown_trials(self, known: Mapping[str, str], actual: Mapping[str, str]) -> None:
         """A trial's ref is made after its record is on the disk, so one without a record shows what was cut off."""
@@ -137,8 +173,9 @@ class Refs:
 
     def _settle_all(self, state: State) -> list[str]:
         self._looked = len(state.trials)
-        actual, self._seen = self._seen or self._actual(), {}
-        target, moving = wanted(state), _moving(state)
+        look, self._seen = self._seen or self._look(state), None
+        moving, actual = _moving(state), look.others
+        target = moving | look.wrong(state)
         new = self._unmade(state).keys() | (moving.keys() - self._known.keys())
         known = {name: self._known.get(name, oid) for name, oid in target.items() if name not in new}
         moved = self._moved(known, actual) + self._remove_strangers(actual, target)
@@ -165,7 +202,7 @@ class Refs:
 
     def _set(self, changes: Mapping[str, str]) -> list[str]:
         """Make the changes, and return the branch if it has to wait: checked out, or another ref in its place."""
-        self._seen = {}
+        self._seen = None
         name = branch(self._tag)
         others = {other: oid for other, oid in changes.items() if other != name}
         if name in changes and name in checked_out_branches(self._checkout):
@@ -184,8 +221,16 @@ class Refs:
         other_refs = any(other != name for other in self._git.refs(name))
         return other_refs or self._git.resolve("refs/heads/referee") is not None
 
-    def _actual(self) -> dict[str, str]:
-        return self._git.refs(branch(self._tag), prefix(self._tag))
+    def _look(self, state: State) -> _Look:
+        commits = {trial.number: bytes.fromhex(trial.commit) for trial in state.trials.values()}
+        last, at, others = next(reversed(state.trials), -1), f"{prefix(self._tag)}/trials/", dict[str, str]()
+        for name, oid in self._git.each_ref(branch(self._tag), prefix(self._tag)):
+            number = _number(name.removeprefix(at))
+            if name.startswith(at) and commits.get(number) == bytes.fromhex(oid):
+                del commits[number]
+            else:
+                others[name] = oid
+        return _Look(others, frozenset(commits), last)
 
     def _moved(self, known: Mapping[str, str], actual: Mapping[str, str]) -> list[str]:
         def say(name: str, oid: str) -> str:
