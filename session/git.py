@@ -12,9 +12,8 @@ import os
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from io import BufferedReader, BytesIO
+from io import BytesIO
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -22,11 +21,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 if TYPE_CHECKING:
     from git.cmd import Git as GitPython
 
+from .batch import Batch
 from .errors import RepositoryError
 from .files import make_private, write_whole
 from .stored import Stored
 
-_BATCH_HEADER_WORDS = 3  # object id, type, size; a missing object answers with two
 _COLLECTED = "nonexistent object"
 _TYPES = {"040000": "tree", "160000": "commit"}  # by mode; everything else is a blob
 
@@ -73,9 +72,8 @@ class Git:
                 "Run `git refs migrate --ref-format=files`."
             )
         self._make(common_dir)
-        self._batch: Popen[bytes] | None = None
+        self._batch = Batch(lambda: self._start(["cat-file", "--batch"]))
         self._reading = threading.Lock()
-        self._end = f"end-{secrets.token_hex(16)}"
 
     def _extensions(self, config: Path) -> dict[str, str]:
         if not config.is_file():
@@ -190,11 +188,11 @@ class Git:
             RepositoryError: If the object is not in the repository, or is not what its id says.
         """
         with self._reading:
-            found = self._ask(oid)
+            found = self._batch.ask(oid)
             if found is None and self._stored.again(oid):
-                found = self._ask(oid)
+                found = self._batch.ask(oid)
             if found is not None and self.object_id(*found) != oid:
-                self._stop()  # what it says next may still belong to this answer
+                self._batch.stop()  # what it says next may still belong to this answer
                 raise RepositoryError(f"object {oid[:7]} is damaged. Run `git fsck`.")
         if found is None:
             self._refuse_gone()
@@ -211,35 +209,6 @@ class Git:
                 f"{self._common_dir}: is not there any more; the repository was moved or deleted. "
                 "Put it back, or start the server again in its new place: the session goes on there."
             )
-
-    def _ask(self, oid: str) -> tuple[str, bytes] | None:
-        """Type and bytes of an object, unchecked; None if it is missing, empty if git broke off its answer."""
-        if self._batch is not None and self._batch.poll() is not None:
-            self._stop()
-        if self._batch is None:
-            self._batch = self._start(["cat-file", "--batch"])
-        stdin, stdout = cast("BinaryIO", self._batch.stdin), cast("BufferedReader", self._batch.stdout)
-        end = f"{self._end} missing\n".encode("ascii")
-        with suppress(BrokenPipeError):
-            stdin.write(f"{oid}\n{self._end}\n".encode())
-            stdin.flush()
-        words = stdout.readline().split()
-        if len(words) != _BATCH_HEADER_WORDS:
-            return None if words and stdout.readline() == end else ("", b"")
-        size = int(words[2])
-        whole, answer = size + 1 + len(end), bytearray()
-        # A damaged object may give fewer bytes than its header says; only the end mark tells, and git does not stop.
-        while len(answer) < whole and not answer.endswith(end) and (chunk := stdout.read1(whole - len(answer))):
-            answer += chunk
-        if len(answer) < whole or not answer.endswith(end):
-            return "", b""
-        return words[1].decode("ascii"), bytes(answer[:size])
-
-    def _stop(self) -> None:
-        if self._batch is not None:
-            self._batch.kill()
-            self._batch.communicate()
-            self._batch = None
 
     def object_id(self, kind: str, data: bytes) -> str:
         """The id that git gives to these bytes; computed here, so that what git returned can be checked."""
@@ -288,7 +257,7 @@ class Git:
     def close(self) -> None:
         """End the process that serves `read`."""
         with self._reading:
-            self._stop()
+            self._batch.stop()
 
 
 def _client(folder: Path) -> "GitPython":
