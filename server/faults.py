@@ -34,7 +34,8 @@ def note_unexpected(fault: BaseException) -> str:
 
 def _unwrapped(fault: BaseException) -> BaseException:
     """A group of tasks wraps the one fault it met; a group of several stays as it is."""
-    met: tuple[BaseException, ...] = getattr(fault, "exceptions", ())
+    grouped = issubclass(type(fault), BaseExceptionGroup)
+    met: tuple[BaseException, ...] = getattr(fault, "exceptions", ()) if grouped else ()
     return _unwrapped(met[0]) if len(met) == 1 else fault
 
 

@@ -1,5 +1,6 @@
 """Serving on standard input and output, which belong to the protocol alone."""
 
+import math
 import os
 import signal
 import sys
@@ -14,29 +15,37 @@ from ..sandbox.kernel import hide_memory
 from .app import build
 from .wire import Answered, claimed_input
 
+_PATIENCE = 5.0  # seconds that an orderly end may take before another signal cuts it short
+
 
 async def serve(folder: Path, tag: str | None) -> None:
     """Serve one client until its input ends, until it no longer reads, or until SIGINT, SIGTERM or SIGHUP.
 
-    A second signal changes nothing: Claude Code sends two within a tenth of a second, and the first one's end goes on.
+    A second signal right behind changes nothing: Claude Code sends two within a tenth of a second, and the orderly end
+    goes on. One that comes later, because that end hangs, ends the process at once; the next start repairs.
     """
     server = build(folder, tag)
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_stop_on_signal, signals, tasks.cancel_scope)
-            lines = claimed_input()
-            async with stdio_server(lines) as (read_stream, write_stream):
-                messages = Answered(read_stream, write_stream, lines)
-                try:
-                    await server.run(messages, write_stream, server.create_initialization_options())
-                except anyio.get_cancelled_exc_class():
-                    _end()  # the session is closed, and what reads our input can neither be cancelled nor waited for
+            with anyio.CancelScope() as serving:
+                tasks.start_soon(_end_on_signals, signals, serving)
+                lines = claimed_input()
+                async with stdio_server(lines) as (read_stream, write_stream):
+                    messages = Answered(read_stream, write_stream, lines)
+                    try:
+                        await server.run(messages, write_stream, server.create_initialization_options())
+                    except anyio.get_cancelled_exc_class():
+                        _end()  # the session is closed; what reads our input can neither be cancelled nor waited for
             tasks.cancel_scope.cancel()
 
 
-async def _stop_on_signal(signals: AsyncIterator[signal.Signals], scope: anyio.CancelScope) -> None:
+async def _end_on_signals(signals: AsyncIterator[signal.Signals], serving: anyio.CancelScope) -> None:
+    patient_until = math.inf
     async for _ in signals:
-        scope.cancel()
+        if anyio.current_time() > patient_until:
+            _end(1)
+        patient_until = min(patient_until, anyio.current_time() + _PATIENCE)
+        serving.cancel()
 
 
 def main(folder: Path, tag: str | None) -> NoReturn:
@@ -46,6 +55,6 @@ def main(folder: Path, tag: str | None) -> NoReturn:
     _end()
 
 
-def _end() -> NoReturn:
+def _end(code: int = 0) -> NoReturn:
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)

@@ -27,7 +27,7 @@ from .files import read_at_most, write_whole
 from .fold import fold
 from .levels import lowered
 from .opened import opened_of
-from .past import Trials
+from .past import CHUNK, FORM, Trials
 from .state import State
 
 EVERY = 200
@@ -38,6 +38,10 @@ KIND = "checkpoint"
 _APART = ("opened", "budget", "trials")
 _FIRST_LINE = 4_000_000
 _NAME = re.compile(rf"{KIND}-\d{{12}}\.json", re.ASCII)
+
+
+class OtherFormError(ValueError):
+    """A checkpoint of another version of Referee."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ def write(home: Path, state: State, prefix: Prefix) -> str:
         "trials": json.dumps(state.trials.dump()).encode(),
     }
     dumped = b",".join(b'"%s":%s' % (name.encode("ascii"), part) for name, part in parts.items())
-    data = b'{"prefix":%s,"state":{%s}}' % (json.dumps(asdict(prefix)).encode("ascii"), dumped)
+    about = json.dumps({"form": _form(), "prefix": asdict(prefix)}).encode("ascii")
+    data = b'%s,"state":{%s}}' % (about.removesuffix(b"}"), dumped)
     write_whole(home / f"{KIND}-{prefix.lines:012d}.json", data, 0o600)
     return hashlib.sha256(data).hexdigest()
 
@@ -99,10 +104,13 @@ def read(path: Path) -> Checkpoint:
 
     Raises:
         OSError: If it cannot be read.
+        OtherFormError: If another version of Referee wrote it.
         ValueError: Or KeyError or TypeError, if it is none.
     """
     data = read_at_most(path, path.lstat().st_size)
     held = from_json(data)
+    if held.get("form") != _form():
+        raise OtherFormError(path.name)
     return Checkpoint(hashlib.sha256(data).hexdigest(), Prefix(**held["prefix"]), held["state"])
 
 
@@ -120,6 +128,13 @@ def restored(journal: Path, held: Mapping[str, Any]) -> State:
     known = {name: adapter.validate_python(held[name]) for name, adapter in _adapters().items()}
     budget = Budget.model_validate(held["budget"], strict=False)
     return State(opened=opened, budget=budget, trials=Trials.load(held["trials"]), **known)
+
+
+@cache
+def _form() -> str:
+    """Tells whether a checkpoint holds what this version of Referee would put into one."""
+    names = ",".join(field.name for field in fields(State))
+    return hashlib.sha256(f"{CHUNK};{FORM};{names}".encode("ascii")).hexdigest()
 
 
 @cache

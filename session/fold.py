@@ -4,6 +4,7 @@ Guarantee: the result depends on the records alone, so the same journal gives th
 Edge: kinds that carry no state (`call`, `refused`, `interference`, …) pass through and only move the clock.
 """
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -88,7 +89,7 @@ def _trial_measured(state: State, data: Mapping[str, Any]) -> None:
     trial = state.trials.open(data["trial"])
     trial.commit = data["commit"]
     measurement = data["measurement"]
-    remembered = {name: measurement[name] for name in _REMEMBERED if measurement.get(name)}
+    remembered = _plain({name: measurement[name] for name in _REMEMBERED if measurement.get(name)})
     before = state.trials.get(trial.number - 1)
     # Trials of one session resemble each other, and there may be very many of them.
     trial.measurement = before.measurement if before and before.measurement == remembered else remembered
@@ -108,6 +109,12 @@ def _trial_measured(state: State, data: Mapping[str, Any]) -> None:
     if trial.number > 0:
         state.consecutive_crashes = state.consecutive_crashes + 1 if trial.verdict in {"crash", "timeout"} else 0
         state.without_keep += not trial.may_keep
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as they read back from the journal."""
+    plain: dict[str, Any] = json.loads(json.dumps(values))
+    return plain
 
 
 def _charge(state: State, measurement: Mapping[str, Any], seconds: float) -> Dollars:

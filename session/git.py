@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 from .batch import Batch
 from .errors import RepositoryError
 from .files import make_private, write_whole
+from .ref_locks import break_stale
 from .stored import Stored
 
-_COLLECTED = "nonexistent object"
+_COLLECTED, _LOCKED = "nonexistent object", ".lock': File exists"
 _TYPES = {"040000": "tree", "160000": "commit"}  # by mode; everything else is a blob
 
 _NO_CONFIGURATION = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_ATTR_NOSYSTEM": "1"}
@@ -249,9 +250,12 @@ class Git:
         try:
             self._run(*words, data=data)
         except RepositoryError as fault:
-            if _COLLECTED not in str(fault):
+            if _COLLECTED in str(fault):
+                self._stored.all_again()
+            elif _LOCKED in str(fault):
+                break_stale(self._common_dir / name for name in wanted)
+            else:
                 raise
-            self._stored.all_again()
             self._run(*words, data=data)
 
     def close(self) -> None:

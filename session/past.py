@@ -21,6 +21,9 @@ CHUNK = 64
 LIVE = 128
 """So many of the last trials are never packed."""
 
+FORM = ",".join(field.name for field in fields(Trial))
+"""What a packed trial holds, in order."""
+
 _FIELDS = tuple(field.name for field in fields(Trial))
 _DECISION = _FIELDS.index("decision")
 

@@ -222,11 +222,11 @@ class Refs:
         return other_refs or self._git.resolve("refs/heads/referee") is not None
 
     def _look(self, state: State) -> _Look:
-        commits = {trial.number: bytes.fromhex(trial.commit) for trial in state.trials.values()}
+        commits = {trial.number: trial.commit for trial in state.trials.values()}
         last, at, others = next(reversed(state.trials), -1), f"{prefix(self._tag)}/trials/", dict[str, str]()
         for name, oid in self._git.each_ref(branch(self._tag), prefix(self._tag)):
             number = _number(name.removeprefix(at))
-            if name.startswith(at) and commits.get(number) == bytes.fromhex(oid):
+            if name.startswith(at) and commits.get(number) == oid:
                 del commits[number]
             else:
                 others[name] = oid

@@ -58,9 +58,17 @@ class Stored:
         return order is not None
 
     def all_again(self) -> None:
-        """Write all of the last objects again."""
-        for order in (*self._blobs.values(), *self._others.values()):
+        """Write all of the last objects again, as far as git can: one may need another that stands behind it."""
+        orders = [*self._blobs.values(), *self._others.values()]
+        for order in [order for order in orders if not self._stands(order)]:
+            self._stands(order)
+
+    def _stands(self, order: _Order) -> bool:
+        try:
             self._written(order)
+        except RepositoryError:
+            return False
+        return True
 
     def _written(self, order: _Order) -> str:
         for _ in range(_TRIES - 1):

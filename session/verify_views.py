@@ -160,7 +160,8 @@ def check_rows(views: Views, state: State | None, *, whole: bool) -> Check:
 
 def _settled(state: State) -> State:
     """The state without the trial that runs: files follow when it has ended."""
-    return replace(state, trials=Trials({n: trial for n, trial in state.trials.items() if n != state.running}))
+    trials = Trials({n: trial for n, trial in state.trials.items() if n != state.running})
+    return replace(state, trials=trials, unfinished={n for n in state.unfinished if n != state.running})
 
 
 def _compared(data: bytes | str, expected: bytes, called: str) -> list[str]:

@@ -173,6 +173,7 @@ PROMISES = {
             "server/test_suffering_calls.py::test_a_call_whose_answer_was_lost_with_the_server_is_answered_from_the_record",
             "server/test_suffering_pipes.py::test_however_and_whenever_a_server_ends_nothing_of_it_lives_and_the_next_one_goes_on",
             "server/test_telling.py::test_a_line_that_no_agent_heard_is_told_by_the_next_server",
+            "session/test_ref_locks.py::test_a_session_goes_on_although_a_killed_git_left_the_lock_of_a_ref",
         ),
     ),
     "hard budget": Promise(

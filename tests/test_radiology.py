@@ -163,6 +163,7 @@ def on_test_split(project: Path) -> str:
     return done.stdout.split()[1]
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_a_trial_sees_no_label_and_the_agent_learns_the_class_of_a_fault_alone(
     project: Path, connect_stdio: Connect

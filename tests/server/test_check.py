@@ -95,6 +95,7 @@ def test_what_was_measured_is_in_the_cache_with_its_log(project: Path) -> None:
     assert found.log == b"loss: 3\n"
 
 
+@pytest.mark.slow
 def test_two_checks_of_the_same_ground_have_one_entry_and_another_commit_has_its_own(project: Path, git: Git) -> None:
     folder = find_checkout(project).state_home() / baseline_cache.FOLDER
     gather(project, None)
@@ -147,6 +148,7 @@ def test_a_tag_of_another_contract_is_refused(project: Path) -> None:
         gather(project, "night")
 
 
+@pytest.mark.slow
 def test_what_a_killed_check_left_behind_is_no_part_of_the_next_one(project: Path) -> None:
     stale = find_checkout(project).state_home() / ".check" / "snapshot"
     stale.mkdir(parents=True)
@@ -155,6 +157,7 @@ def test_what_a_killed_check_left_behind_is_no_part_of_the_next_one(project: Pat
     assert not stale.parent.exists()
 
 
+@pytest.mark.slow
 def test_a_variable_of_the_server_changes_the_key_of_the_cache(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:

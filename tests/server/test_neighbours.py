@@ -147,6 +147,7 @@ def test_whatever_the_person_does_with_git_the_session_goes_on_and_their_work_st
     assert person(world.repo) == theirs
 
 
+@pytest.mark.slow
 def test_collecting_and_packing_all_the_time_loses_nothing(world: World) -> None:
     """As git does it by itself: what no ref holds yet is young, and stays."""
     scene, texts, over = Scene(world), losses(), threading.Event()

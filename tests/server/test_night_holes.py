@@ -36,6 +36,7 @@ def _texts(events: list[dict[str, Any]]) -> list[str]:
 # --- what counts as progress -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_baseline_that_always_fails_is_tried_after_longer_and_longer_waits_and_given_up(begin: Begin) -> None:
     night = begin([[{"trials": 1}]])
     (night.project / "run.sh").write_text("echo no dataset; exit 1\n")
@@ -46,6 +47,7 @@ def test_a_baseline_that_always_fails_is_tried_after_longer_and_longer_waits_and
     assert sum(text.startswith("the baseline failed") for text in _texts(events)) == 3
 
 
+@pytest.mark.slow
 def test_a_client_that_is_only_refused_or_only_reads_does_nothing(begin: Begin) -> None:
     """It is ended by its idleness though something is journaled all the time."""
     busy = [{"call": "keep"}, {"call": "read_results"}] * 5000
@@ -59,6 +61,7 @@ def test_a_client_that_is_only_refused_or_only_reads_does_nothing(begin: Begin) 
 # --- another client --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_while_another_client_works_none_is_started_and_its_trials_are_not_the_nights(
     begin: Begin, connect_stdio: Connect, tmp_path: Path

@@ -89,6 +89,7 @@ def test_a_limit_that_is_asked_for_and_missing_is_refused_before_anything_runs(
     assert not find_checkout(folder).pointers().exists()
 
 
+@pytest.mark.slow
 def test_a_limit_that_nobody_asked_for_may_be_missing_and_is_said_to_be(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

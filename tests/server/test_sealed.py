@@ -62,6 +62,7 @@ async def _program(connect: Any, project: Path) -> str:
         return str((await agent("read_program"))["text"])
 
 
+@pytest.mark.slow
 @pytest.mark.promise("earned keep")
 async def test_no_forgery_changes_the_score(connect: Any, sealed: Path) -> None:
     paid: dict[str, object] = {}

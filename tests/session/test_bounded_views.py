@@ -4,19 +4,24 @@ import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from referee.sandbox.errors import RefereeError
 from referee.session import program, results
 from referee.session.contract import Budget
 from referee.session.opened import Opened
+from referee.session.opening import open_session
+from referee.session.project import Project
 from referee.session.published import Published
 from referee.session.refs import Refs, branch, prefix, wanted
 from referee.session.repository import Repository
 from referee.session.results import Table, render, render_budget
 from referee.session.state import Decision, State, Trial, Trials
 
+from tests.finished import Finished
 from tests.projects import program as text
 from tests.session.conftest import OpenRepository
 
@@ -269,3 +274,17 @@ def test_what_is_remembered_of_refs_does_not_grow_with_the_trials(found: Found) 
     remembered = str(vars(refs))
     assert oids[0] in remembered
     assert [oid for oid in oids[1:] if oid in remembered] == []
+
+
+@pytest.mark.parametrize("commit", ["abc", "zz", "A" * 40])
+def test_a_commit_that_is_none_is_refused_and_not_taken_for_an_unforeseen_fault(done: Finished, commit: str) -> None:
+    def forged(records: list[dict[str, Any]]) -> None:
+        for record in records:
+            if record["kind"] == "trial_measured" and record["data"]["trial"] == 2:
+                record["data"]["commit"] = commit
+
+    done.forge(forged)
+    project = Project(done.repo)
+    with pytest.raises(RefereeError):
+        open_session(project, "mar8")
+    project.git.close()

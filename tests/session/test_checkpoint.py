@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 from referee.session import checkpoint
 from referee.session.errors import JournalError
 from referee.session.fold import fold
-from referee.session.journal import GENESIS, Journal, Prefix, digest, load
+from referee.session.integrity import Integrity
+from referee.session.journal import GENESIS, Journal, Prefix, Record, digest, load
 from referee.session.scanning import scan
-from referee.session.state import State
+from referee.session.state import State, Trials
+from referee.session.verify_checkpoints import check_checkpoints
 
 from tests.finished import Finished, found
 
@@ -159,3 +162,34 @@ def test_a_forged_checkpoint_with_a_forged_record_is_found_by_an_audit(done: Fin
     assert state is not None
     assert state.best == 2
     assert "checkpoints" in found(done.verified())
+
+
+def test_a_checkpoint_of_another_version_is_neither_used_nor_a_finding(done: Finished) -> None:
+    path = _keep(done)
+    held = json.loads(path.read_bytes())
+    path.write_text(json.dumps(held | {"form": "another"}), encoding="ascii")
+    loaded, state = checkpoint.load(done.home)
+    assert loaded.records[0].kind == "opened"
+    assert state == _whole(done)
+    checked = check_checkpoints(done.home, load(done.journal).records)
+    assert checked.findings == []
+    assert checked.covers == "0 named by the journal; 1 of another version, not used"
+
+
+def test_what_a_running_server_remembers_is_what_it_reads_back(done: Finished) -> None:
+    """It folds what it measured before that is text, tuples and names of levels among it."""
+
+    def live(record: Record) -> Record:
+        if record.kind != "trial_measured":
+            return record
+        measured = {**record.data["measurement"], "level": Integrity.MEASURED, "channels": ("a", "b")}
+        return replace(record, data={**record.data, "measurement": measured})
+
+    records = [live(record) for record in load(done.journal).records]
+    state = fold(records)
+    assert state is not None
+    assert state.trials[1].measurement["channels"] == ["a", "b"]
+    assert type(state.trials[1].measurement["level"]) is str
+    packed = Trials.load(state.trials.dump())
+    assert packed == state.trials
+    assert repr([*packed.values()]) == repr([*state.trials.values()])

@@ -46,6 +46,24 @@ def test_a_ref_holds_what_was_collected_after_it_was_written(project: Path, repo
     assert git(project, "show", "refs/referee/b:run.sh") == "echo loss: 1"
 
 
+def test_what_needs_an_object_that_is_written_again_behind_it_is_written_as_well() -> None:
+    """A commit, and its tree that was written once more after it."""
+    there: set[str] = set()
+
+    def run(arguments: tuple[str, ...], data: bytes, _: object) -> str:
+        if arguments[0] == "commit-tree" and "tree" not in there:
+            raise RepositoryError("tree is not a valid object")
+        there.add(data.decode())
+        return data.decode()
+
+    stored = Stored(run)
+    for command in ("mktree", "commit-tree", "mktree"):
+        stored.write(command, data={"mktree": b"tree", "commit-tree": b"commit"}[command])
+    there.clear()
+    stored.all_again()
+    assert there == {"tree", "commit"}
+
+
 def test_what_was_never_written_holds_no_ref(project: Path, repository: OpenRepository) -> None:
     ours = repository(project).git
     with pytest.raises(RepositoryError, match="nonexistent object"):
