@@ -1,9 +1,9 @@
 """Serving on standard input and output, which belong to the protocol alone."""
 
-import math
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NoReturn
@@ -15,14 +15,14 @@ from ..sandbox.kernel import hide_memory
 from .app import build
 from .wire import Answered, claimed_input
 
-_PATIENCE = 5.0  # seconds that an orderly end may take before another signal cuts it short
+_PATIENCE = 10.0  # seconds that an orderly end may take after a signal
 
 
 async def serve(folder: Path, tag: str | None) -> None:
     """Serve one client until its input ends, until it no longer reads, or until SIGINT, SIGTERM or SIGHUP.
 
-    A second signal right behind changes nothing: Claude Code sends two within a tenth of a second, and the orderly end
-    goes on. One that comes later, because that end hangs, ends the process at once; the next start repairs.
+    A second signal changes nothing: Claude Code sends two within a tenth of a second, and the orderly end goes on. An
+    end that hangs, on a disk or a git that does not answer, is cut short; the next start repairs what it left.
     """
     server = build(folder, tag)
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
@@ -40,11 +40,11 @@ async def serve(folder: Path, tag: str | None) -> None:
 
 
 async def _end_on_signals(signals: AsyncIterator[signal.Signals], serving: anyio.CancelScope) -> None:
-    patient_until = math.inf
     async for _ in signals:
-        if anyio.current_time() > patient_until:
-            _end(1)
-        patient_until = min(patient_until, anyio.current_time() + _PATIENCE)
+        if not serving.cancel_called:
+            limit = threading.Timer(_PATIENCE, _end, (1,))  # a thread, because what hangs may hold the event loop
+            limit.daemon = True
+            limit.start()
         serving.cancel()
 
 
