@@ -4,8 +4,10 @@ Guarantee: a lock is removed only if it is the same file for longer than any git
 the holder of the session moves.
 """
 
+import stat
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 _SECONDS = 3.0  # git itself gives up on a lock after a tenth of a second
@@ -21,7 +23,8 @@ def break_stale(refs: Iterable[Path]) -> None:
         time.sleep(_TICK)
         held = {path: known for path, known in held.items() if _identity(path) == known}
     for path in held:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # if it stays, git says once more what is in the way
+            path.unlink()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -29,4 +32,4 @@ def _identity(path: Path) -> tuple[int, int] | None:
         found = path.lstat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns
+    return (found.st_ino, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None

@@ -78,9 +78,9 @@ async def test_the_world_that_was_prepared_behind_the_filling_run_is_the_first_t
         with anyio.fail_after(60):
             while not (ready := list(home_of(project).glob("scratch/*/out/results"))):
                 await anyio.lowlevel.checkpoint()
-        expected = ready[0].stat().st_ino
+        expected = {path.stat().st_ino for path in ready}
         trial = await agent("run_trial", description="x", content="echo loss: $(stat -c %i $REFEREE_RESULTS)\n")
-    assert trial["metrics"] == {"loss": expected}
+    assert trial["metrics"]["loss"] in expected
 
 
 @pytest.mark.promise("nothing lost")

@@ -74,8 +74,9 @@ def test_a_trial_ends_at_its_limit_while_its_client_neither_asks_nor_reads(
         for number in many:
             ask(pipe, number, "read_program")
         until(lambda: kinds(project).count("row") == 2)
-        answers = {message.get("id"): message for _ in range(2) for message in pipe.heard("tools/list", {})}
-    assert answers.keys() >= {0, *many}
+        answers: dict[Any, dict[str, Any]] = {}
+        while missing := {0, *many} - answers.keys():
+            answers |= {message.get("id"): message for message in pipe.answer(min(missing))}
     assert (facts(answers[0])["verdict"], facts(answers[0])["decision"]) == ("timeout", "crash")
 
 
