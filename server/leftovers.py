@@ -19,6 +19,7 @@ from ..session.places import EXPOSED, PRIVATE, SNAPSHOT, state_root
 from ..session.project import Known
 from ..session.retention import WAITING
 from ..session.state import State
+from ..session.trial import number_of
 from ..session.verify import who_holds
 
 DAY = 24 * 3600.0
@@ -42,7 +43,8 @@ def of_session(known: Known, state: State) -> Iterator[Leftover]:
     yield from _some(known.home / "scratch", f"{known.tag}: what killed trials left", "nothing")
     waiting = known.home / WAITING
     for folder in sorted(waiting.iterdir()) if waiting.is_dir() else ():
-        trial = state.trials.get(int(folder.name)) if folder.name.isdecimal() else None
+        number = number_of(folder.name)
+        trial = None if number is None else state.trials.get(number)
         if trial is not None and (trial.decision is not None or trial.interrupted):
             yield from _some(folder, f"{known.tag}: files of trial {trial.number}, which was decided", "nothing")
 

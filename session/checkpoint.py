@@ -19,6 +19,7 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from .. import __version__
 from .chain import GENESIS, Loaded, Prefix, parse
 from .chain import load as read_journal
 from .contract import Budget
@@ -27,8 +28,9 @@ from .files import read_at_most, write_whole
 from .fold import fold
 from .levels import lowered
 from .opened import opened_of
-from .past import CHUNK, FORM, Trials
+from .past import CHUNK, Trials
 from .state import State
+from .trial import Trial
 
 EVERY = 200
 """Trials between two checkpoints."""
@@ -132,9 +134,9 @@ def restored(journal: Path, held: Mapping[str, Any]) -> State:
 
 @cache
 def _form() -> str:
-    """Tells whether a checkpoint holds what this version of Referee would put into one."""
-    names = ",".join(field.name for field in fields(State))
-    return hashlib.sha256(f"{CHUNK};{FORM};{names}".encode("ascii")).hexdigest()
+    """Tells a checkpoint of this version of Referee from others, which may fold the same journal to another state."""
+    names = (field.name for kind in (State, Trial) for field in fields(kind))
+    return hashlib.sha256(" ".join([__version__, str(CHUNK), *names]).encode("ascii")).hexdigest()
 
 
 @cache

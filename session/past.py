@@ -21,9 +21,6 @@ CHUNK = 64
 LIVE = 128
 """So many of the last trials are never packed."""
 
-FORM = ",".join(field.name for field in fields(Trial))
-"""What a packed trial holds, in order."""
-
 _FIELDS = tuple(field.name for field in fields(Trial))
 _DECISION = _FIELDS.index("decision")
 
@@ -83,21 +80,18 @@ class Trials(MutableMapping[int, Trial]):
                 return
             self._packed.append(_pack([self._live.pop(number) for number in numbers]))
 
-    def dump(self) -> dict[str, Any]:
-        """All of them as JSON data for `load`."""
-        chunks = (*self._packed, _pack([*self._live.values()]))
-        return {"chunk": CHUNK, "packed": [b64encode(chunk).decode("ascii") for chunk in chunks]}
+    def dump(self) -> list[str]:
+        """All of them as JSON data for `load` of the same version of Referee."""
+        return [b64encode(chunk).decode("ascii") for chunk in (*self._packed, _pack([*self._live.values()]))]
 
     @classmethod
-    def load(cls, held: Mapping[str, Any]) -> Self:
+    def load(cls, held: Sequence[str]) -> Self:
         """What `dump` gave.
 
         Raises:
-            ValueError: Or KeyError or TypeError, if it is none of this version.
+            ValueError: Or KeyError or TypeError, if it is none.
         """
-        if held["chunk"] != CHUNK:
-            raise ValueError(held["chunk"])
-        *packed, live = (b64decode(chunk, validate=True) for chunk in held["packed"])
+        *packed, live = (b64decode(chunk, validate=True) for chunk in held)
         return cls({trial.number: trial for trial in _unpack(live)}, packed)
 
     def latest(self) -> Iterator[Trial]:

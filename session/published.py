@@ -26,7 +26,7 @@ class Published:
         self._home, self._copy = home, copy
         self._rows, self._costs = results.rows(state.opened.contract), results.costs()
         self._stale = set(state.trials)
-        self._written: dict[Path, bytes] = {}  # SHA-256
+        self._digests: dict[Path, bytes] = {}
 
     def stale(self, numbers: Iterable[int]) -> None:
         """The lines of these trials are to be made anew."""
@@ -42,9 +42,9 @@ class Published:
 
     def _put(self, path: Path, data: bytes) -> str:
         digest = hashlib.sha256(data).digest()
-        if self._written.get(path) == digest:
+        if self._digests.get(path) == digest:
             return ""
-        self._written[path] = digest
+        self._digests[path] = digest
         try:
             write_whole(path, data)
         except OSError as fault:

@@ -13,8 +13,8 @@ from .errors import JournalError, RepositoryError
 from .git import Git
 from .places import Checkout, checked_out_branches
 from .state import State, Trial
+from .trial import number_of
 
-_DIGITS = 18
 _FEW, _NOW_AND_THEN = 200, 100  # trials whose refs are looked at after each of them; beyond that, after how many
 
 
@@ -107,12 +107,6 @@ def _own(state: State, oids: set[str]) -> set[str]:
     for trial in state.trials.values() if oids else ():
         found |= {trial.commit, trial.tree} & oids
     return found
-
-
-def _number(text: str) -> int:
-    """The number that is written so; -1 if none is."""
-    plain = text.isascii() and text.isdecimal() and len(text) < _DIGITS
-    return int(text) if plain and (text == "0" or text[0] != "0") else -1
 
 
 class Refs:
@@ -225,8 +219,8 @@ class Refs:
         commits = {trial.number: trial.commit for trial in state.trials.values()}
         last, at, others = next(reversed(state.trials), -1), f"{prefix(self._tag)}/trials/", dict[str, str]()
         for name, oid in self._git.each_ref(branch(self._tag), prefix(self._tag)):
-            number = _number(name.removeprefix(at))
-            if name.startswith(at) and commits.get(number) == oid:
+            number = number_of(name.removeprefix(at))
+            if name.startswith(at) and number is not None and commits.get(number) == oid:
                 del commits[number]
             else:
                 others[name] = oid

@@ -11,7 +11,8 @@ from .errors import RepositoryError
 
 _TRIES = 5
 _SWEPT = "unable to create temporary file: No such file"  # a folder was removed that was empty for a moment
-_BLOBS, _OTHERS = 4, 64  # more than are ever without a ref at a time; blobs may be large
+# More than are ever without a ref at a time, but not without bound: a target, or a folder of many files, may be large.
+_MOST, _MOST_BYTES, _LEAST = 64, 16_000_000, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,7 @@ class Stored:
 
     def __init__(self, run: Callable[[tuple[str, ...], bytes, Mapping[str, str]], str]) -> None:
         self._run = run
-        self._blobs: dict[str, _Order] = {}
-        self._others: dict[str, _Order] = {}
+        self._orders: dict[str, _Order] = {}
 
     def write(self, *arguments: str, data: bytes, env: Mapping[str, str] | None = None) -> str:
         """Have git write an object, and return its id.
@@ -43,24 +43,25 @@ class Stored:
         """
         order = _Order(arguments, data, env or {})
         oid = self._written(order)
-        known, most = (self._blobs, _BLOBS) if arguments[0] == "hash-object" else (self._others, _OTHERS)
-        known.pop(oid, None)
-        known[oid] = order
-        if len(known) > most:
-            del known[next(iter(known))]
+        self._orders.pop(oid, None)
+        self._orders[oid] = order
+        while len(self._orders) > _LEAST and (len(self._orders) > _MOST or self._size() > _MOST_BYTES):
+            del self._orders[next(iter(self._orders))]
         return oid
+
+    def _size(self) -> int:
+        return sum(len(order.data) for order in self._orders.values())
 
     def again(self, oid: str) -> bool:
         """Write an object again; return whether it is one of the last."""
-        order = self._blobs.get(oid) or self._others.get(oid)
+        order = self._orders.get(oid)
         if order is not None:
             self._written(order)
         return order is not None
 
     def all_again(self) -> None:
         """Write all of the last objects again, as far as git can: one may need another that stands behind it."""
-        orders = [*self._blobs.values(), *self._others.values()]
-        for order in [order for order in orders if not self._stands(order)]:
+        for order in [order for order in self._orders.values() if not self._stands(order)]:
             self._stands(order)
 
     def _stands(self, order: _Order) -> bool:

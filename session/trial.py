@@ -16,6 +16,15 @@ class Decision(StrEnum):
     CRASH = "crash"
 
 
+_MOST_DIGITS = 12
+
+
+def number_of(text: str) -> int | None:
+    """The trial's number that is written exactly so, in ASCII digits without a leading zero; None if none is."""
+    plain = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
+    return int(text) if plain and (text == "0" or text[0] != "0") else None
+
+
 @dataclass(slots=True)
 class Trial:
     """One measured draft.

@@ -22,12 +22,12 @@ from .reply import Reply
 from .repository import Base
 from .results import number
 from .state import State, Trial, Trials
+from .trial import number_of
 from .wording import quoted
 
 MAX_CHARS = 30_000
 MAX_LINES = 2_000
 _WORD_CHARS = 200
-_DIGITS = 12
 
 
 class View:
@@ -142,8 +142,9 @@ class View:
             RefusedError: If there is no such trial.
         """
         trials, text = self._state.trials if self._state else Trials(), str(number)
-        found = trials.get(int(text)) if text.isascii() and text.isdecimal() and len(text) < _DIGITS else None
-        if found is None or str(found.number) != text:
+        known = number_of(text)
+        found = None if known is None else trials.get(known)
+        if found is None:
             have = f"0 to {next(reversed(trials))}" if trials else "none yet"
             raise RefusedError(f"no trial {quoted(text)}. Expected {also}a trial's number ({have}).")
         return found

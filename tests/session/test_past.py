@@ -129,13 +129,10 @@ def test_trials_may_be_removed_and_set_whether_they_are_packed_or_not() -> None:
     assert not packed
 
 
-@pytest.mark.parametrize(
-    "broken", [{"chunk": CHUNK + 1}, {"packed": []}, {"packed": ["!"]}, {"packed": ["AAAA"]}, {"packed": None}]
-)
-def test_what_is_no_dump_is_refused(broken: Mapping[str, Any]) -> None:
-    packed, _ = trials(MANY)
+@pytest.mark.parametrize("broken", [[], ["!"], ["AAAA"], None])
+def test_what_is_no_dump_is_refused(broken: Any) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
-        Trials.load({**packed.dump(), **broken})
+        Trials.load(broken)
 
 
 def test_ten_thousand_trials_take_few_bytes_each() -> None:
