@@ -19,6 +19,8 @@ from tests.sessions import home_of, records, running
 HERE = Path(__file__).parent
 PATIENCE = 100.0
 Script = list[list[dict[str, Any]]]
+GOES_ON: Script = [[{"until_refused": True}]]
+"""One client that tries one idea after another, and does not take no for an answer."""
 
 
 def limited(**limits: Any) -> str:
