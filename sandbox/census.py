@@ -7,6 +7,7 @@ be read, because Referee may not look into another user's processes, is counted 
 
 import os
 import resource
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _ROUNDS = 3
 _FEW = 64
+_SCHEDULED = 2
 
 # Places behind the name in /proc/PID/stat, see proc_pid_stat(5).
 _PARENT, _UTIME, _STIME, _CUTIME, _CSTIME, _THREADS, _BORN, _RESIDENT = 1, 11, 12, 13, 14, 17, 19, 21
@@ -86,7 +88,7 @@ class Census:
     def look(self) -> Usage:
         """Return what is used now."""
         self.processes = family(self._most)
-        self._shelf.look({process.pid: (process.born, process.own_seconds) for process in self.processes})
+        self._shelf.look({process.pid: (process.born, _ran(process.pid)) for process in self.processes})
         held = self._shelf.held
         resident = sum(process.resident_bytes for process in self.processes)
         swapped = memory.swapped(process.pid for process in self.processes)
@@ -168,6 +170,18 @@ def read(pid: int) -> Process | None:
         collected_seconds=(int(fields[_CUTIME]) + int(fields[_CSTIME])) / _TICKS,
         resident_bytes=int(fields[_RESIDENT]) * _PAGE,
     )
+
+
+def _ran(pid: int) -> object:
+    """Return what changes with every step of a process or of its threads: its clock, see clock_getcpuclockid(3).
+
+    The hundredths of a second of /proc are too coarse: between two of them a file of any size can be made.
+    """
+    try:
+        return time.clock_gettime_ns((~pid << 3) | _SCHEDULED)
+    except OSError:
+        # It has ended, or the kernel has no such clock, and nothing tells that it stood still.
+        return object()
 
 
 def _has_lists() -> bool:

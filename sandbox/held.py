@@ -3,7 +3,7 @@
 Guarantee: a memory file or an unlinked file that is open in any process is found with all that it occupies. Edge:
 one that is only mapped is sized through /proc/PID/map_files where that is allowed (root of the machine); elsewhere
 its length counts on disk, and of memory only what is mapped in (see `memory.exact`). A process that used no
-processor time that the kernel shows (hundredths of a second) is read again only after ten seconds.
+processor time since it was read is read again only after ten seconds.
 """
 
 import errno

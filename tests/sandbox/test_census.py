@@ -185,6 +185,33 @@ tell(files=sorted(usage.held.disk.values()))
     assert 3_000_000 <= large < 3_100_000
 
 
+def test_a_file_that_takes_less_than_a_tick_of_processor_time_to_make_is_found_at_the_next_look() -> None:
+    code = """
+folder = tempfile.mkdtemp()
+asked, ask = os.pipe()
+answer, answered = os.pipe()
+def make():
+    if os.fork() == 0:
+        while os.read(asked, 1):                # asleep until it is asked, however long it has lived
+            file = os.open(f"{folder}/unnamed", os.O_CREAT | os.O_RDWR)
+            os.unlink(f"{folder}/unnamed")
+            os.posix_fallocate(file, 0, 20 * MB)
+            os.write(answered, b"x")
+child(make)
+counter, _ = counting()
+seen = []
+for _ in range(20):
+    counter.look()
+    os.write(ask, b"x")
+    os.read(answer, 1)
+    seen.append(sum(counter.look().held.disk.values()))
+os.rmdir(folder)
+tell(seen=seen)
+"""
+    seen = told(code)["seen"]
+    assert [round(size / 20_000_000) for size in seen] == list(range(1, 21))
+
+
 def test_the_largest_number_of_open_files_is_found() -> None:
     code = """
 child(lambda: [os.open("/dev/null", 0) for _ in range(50)])
