@@ -236,10 +236,9 @@ class Git:
         return dict(self.each_ref(*prefixes))
 
     def each_ref(self, *prefixes: str) -> Iterator[tuple[str, str]]:
-        """The same one by one, as name and object id: there may be very many."""
-        for line in BytesIO(self._run("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)):
-            oid, name = os.fsdecode(line.rstrip(b"\n")).split(" ", 1)
-            yield name, oid
+        """The same one by one, as name and object id: there may be very many. They are listed when this returns."""
+        lines = BytesIO(self._run("for-each-ref", "--format=%(refname) %(objectname)", *prefixes))
+        return (_pair(os.fsdecode(line).rstrip("\n")) for line in lines)
 
     def set_refs(self, wanted: Mapping[str, str | None]) -> None:
         """Point refs at objects, or delete them (None), all together or not at all."""
@@ -262,6 +261,11 @@ class Git:
         """End the process that serves `read`."""
         with self._reading:
             self._batch.stop()
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, oid = line.rpartition(" ")
+    return name, oid
 
 
 def _client(folder: Path) -> "GitPython":

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import anyio
-from anyio import to_thread
+from anyio import from_thread, to_thread
 from anyio.abc import TaskGroup
 
 from ..sandbox.errors import RefereeError
 from ..sandbox.launch import Launcher
+from ..sandbox.spec import Capabilities
 from . import trials
 from .answers import progress, running_reply
 from .call import Call
@@ -149,14 +150,32 @@ class Loop:
 
     async def _opened(self) -> Session:
         if self._session is None:
-            program = await to_thread.run_sync(lambda: self._found_project().program())
-            sandbox = program.contract.sandbox
-            found = await self._launcher.capabilities(sandbox.minimum, gpus(sandbox), asked(sandbox))
-            self._session = await to_thread.run_sync(lambda: open_session(self._found_project(), self._tag))
-            self._session.agent = self.agent
-            self._session.record(KIND, record_of(found), sync=False)
+            self._tasks.start_soon(self._look)
+            self._session = await to_thread.run_sync(self._open)
         session = self._session
         await to_thread.run_sync(lambda: self._tidy(session))
+        return session
+
+    async def _look(self) -> None:
+        """Find out what confines trials here, while the session is read."""
+        with suppress(Exception):  # whoever needs it meets the same fault, and tells it
+            await self._launcher.look()
+
+    def _open(self) -> Session:
+        found: list[Capabilities] = []
+
+        def admit() -> None:
+            found.append(from_thread.run(self._launcher.capabilities, sandbox.minimum, gpus(sandbox), asked(sandbox)))
+
+        project = self._found_project()
+        sandbox = project.program().contract.sandbox
+        session = open_session(project, self._tag, admit)
+        session.agent = self.agent
+        try:
+            session.record(KIND, record_of(*found), sync=False)
+        except BaseException:
+            session.close()
+            raise
         return session
 
     def _tidy(self, session: Session) -> None:

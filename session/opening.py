@@ -5,6 +5,8 @@ left half done is finished or closed here: a torn journal line, a trial that nev
 """
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -35,33 +37,48 @@ from .watch import Watch
 _OTHER_TAG = "To go on working, use another --tag."
 
 
-def open_session(project: Project, tag: str | None) -> Session:
+def open_session(project: Project, tag: str | None, admit: Callable[[], None] = lambda: None) -> Session:
     """The session of that tag (or the latest of this contract), opened for writing; a new one if there is none.
+
+    Args:
+        project: Of the session.
+        tag: Of the session.
+        admit: Called when all is read and nothing is written; what it raises leaves everything as it was.
 
     Raises:
         RefereeError: If the project, its program or its repository cannot carry it, or another process holds it.
     """
     known = project.session(tag)
-    return _resume(project, known) if known else _open_new(project, tag)
+    return _resume(project, known, admit) if known else _open_new(project, tag, admit)
 
 
-def _resume(project: Project, known: Known) -> Session:
+def _resume(project: Project, known: Known, admit: Callable[[], None]) -> Session:
     _refuse_other_contract(project, known)
     refuse_pointer(project.checkout, known.tag)
     with ExitStack() as undo:
         holder = _held(undo, known.home, known.tag)
-        loaded, state = checkpoint.load(known.home)
+        refs = Refs(project.git, project.checkout, known.tag)
+        loaded, state = _read(project, known, refs)
+        admit()
         journal = _journal(undo, known.home, loaded)
+        session = _assemble(project, known.home, holder, journal, state, refs)
+        session.tidied_at = len(state.trials) - sum(record.kind == "trial_started" for record in loaded.records)
+        _recover(session)
+        undo.pop_all()
+    return session
+
+
+def _read(project: Project, known: Known, refs: Refs) -> tuple[Loaded, State]:
+    with ThreadPoolExecutor(1) as beside:
+        listing = beside.submit(refs.listed)  # git reads a file for each trial: there may be very many
+        loaded, state = checkpoint.load(known.home)
         if state is None or state.opened.contract.digest() != known.digest:
             raise RepositoryError(
                 f"session {known.tag}: its journal has no opening record of its contract. {_OTHER_TAG}"
             )
         refuse_checked_out(project.checkout, known.tag)
-        session = _assemble(project, known.home, holder, journal, state)
-        session.tidied_at = len(state.trials) - sum(record.kind == "trial_started" for record in loaded.records)
-        _recover(session)
-        undo.pop_all()
-    return session
+        refs.expect(state, listing.result)
+    return loaded, state
 
 
 def _held(undo: ExitStack, home: Path, tag: str) -> Holder:
@@ -85,7 +102,7 @@ def _refuse_other_contract(project: Project, known: Known) -> None:
         )
 
 
-def _assemble(project: Project, home: Path, holder: Holder, journal: Journal, state: State) -> Session:
+def _assemble(project: Project, home: Path, holder: Holder, journal: Journal, state: State, refs: Refs) -> Session:
     opened = state.opened
     base = project.base(opened.base)
     prefix = project.checkout.prefix
@@ -94,7 +111,7 @@ def _assemble(project: Project, home: Path, holder: Holder, journal: Journal, st
     watch = Watch(project.checkout, project.git, base)
     watch.start(prefix + opened.target, named_files(opened.argv, base.by_path, prefix))
     pins = Pins(tuple(opened.pins))
-    ground = Ground(snapshot, pins, watch, Refs(project.git, project.checkout, opened.tag))
+    ground = Ground(snapshot, pins, watch, refs)
     session = Session(project, home, holder, journal, state, ground)
     session.stale_inputs = session.changed_inputs()
     session.report_interference([f"{said} the snapshot; it was rebuilt from git" for said in found])
@@ -108,7 +125,6 @@ def _recover(session: Session) -> None:
     if (client := session.state.account.client) and not night_at(session.state_home):
         lost = {"event": "ended", "client": client, "accounts": True, "usd": 0.0, "message": ""}
         session.record("client", lost)  # nobody is left to say what its run cost: reports count again
-    session.ground.refs.expect(session.state)
     if session.state.running is not None:
         interrupt(session, session.state.running, "interrupted: the server ended while it ran")
     complete_baseline(session)
@@ -117,7 +133,7 @@ def _recover(session: Session) -> None:
     session.settle(look=True)
 
 
-def _open_new(project: Project, tag: str | None) -> Session:
+def _open_new(project: Project, tag: str | None, admit: Callable[[], None]) -> Session:
     program = project.program()
     tag = project.free_tag(datetime.now().astimezone()) if tag is None else tag
     refuse_tag(tag)
@@ -125,6 +141,7 @@ def _open_new(project: Project, tag: str | None) -> Session:
     opened, warnings = prepare(project, program, base, tag)
     refuse_blocked(project.git, project.checkout, tag)
     refuse_pointer(project.checkout, tag)
+    admit()
     home = project.home_for(tag)
     make_private(home)
     home.chmod(0o700)
@@ -163,6 +180,6 @@ def _begin(
     state = apply(None, record)
     if state is None:
         raise RepositoryError("the session could not be opened.")
-    session = _assemble(project, home, holder, journal, state)
+    session = _assemble(project, home, holder, journal, state, Refs(project.git, project.checkout, opened.tag))
     session.settle()
     return session

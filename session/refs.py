@@ -5,7 +5,7 @@ Guarantee: after `settle` every ref of the session is what the journal says, and
 Edge: git lists the refs of all trials or none, so in a long session those of trials are looked at only now and then.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -122,9 +122,13 @@ class Refs:
         self._looked = 0
         self._seen: _Look | None = None  # what `expect` has read, until something is moved
 
-    def expect(self, state: State) -> None:
+    def listed(self) -> Iterator[tuple[str, str]]:
+        """The refs of the session as git has them when this returns, by name and object id."""
+        return self._git.each_ref(branch(self._tag), prefix(self._tag))
+
+    def expect(self, state: State, listed: Callable[[], Iterable[tuple[str, str]]] | None = None) -> None:
         """Take the refs for what the state says, except where a killed server may not have moved them yet."""
-        self._seen = look = self._look(state)
+        self._seen = look = self._look(state, listed or self.listed)
         moving, actual = _moving(state), look.others
         target = moving | look.wrong(state)
         self._refuse_unknown_trials(target, actual)
@@ -167,7 +171,7 @@ class Refs:
 
     def _settle_all(self, state: State) -> list[str]:
         self._looked = len(state.trials)
-        look, self._seen = self._seen or self._look(state), None
+        look, self._seen = self._seen or self._look(state, self.listed), None
         moving, actual = _moving(state), look.others
         target = moving | look.wrong(state)
         new = self._unmade(state).keys() | (moving.keys() - self._known.keys())
@@ -215,10 +219,10 @@ class Refs:
         other_refs = any(other != name for other in self._git.refs(name))
         return other_refs or self._git.resolve("refs/heads/referee") is not None
 
-    def _look(self, state: State) -> _Look:
+    def _look(self, state: State, listed: Callable[[], Iterable[tuple[str, str]]]) -> _Look:
         commits = {trial.number: trial.commit for trial in state.trials.values()}
         last, at, others = next(reversed(state.trials), -1), f"{prefix(self._tag)}/trials/", dict[str, str]()
-        for name, oid in self._git.each_ref(branch(self._tag), prefix(self._tag)):
+        for name, oid in listed():
             number = number_of(name.removeprefix(at))
             if name.startswith(at) and number is not None and commits.get(number) == oid:
                 del commits[number]

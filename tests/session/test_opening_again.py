@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from referee.sandbox.errors import RefereeError
+from referee.sandbox.errors import RefereeError, SandboxUnavailableError
 from referee.session import opening
 from referee.session.errors import JournalError, RepositoryError
 from referee.session.frozen import Frozen
 from referee.session.holder import Holder
 from referee.session.journal import load
+from referee.session.opening import open_session
 from referee.session.places import find_checkout
+from referee.session.project import Project
 
 PersonsGit = Callable[..., str]
 
@@ -78,6 +80,33 @@ def test_an_opening_that_breaks_off_at_any_step_is_finished_by_the_next(
         assert git(project, "status", "--porcelain") == ""
     with opened(project):
         pass
+
+
+def _everything(project: Path, state: Path) -> dict[str, bytes]:
+    """Every file below the project with its repository, and below the state; git's own index apart."""
+    files = [path for top in (project, state) for path in top.rglob("*") if path.is_file() and path.name != "index"]
+    return {str(path): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["a new session", "one that goes on"])
+def test_an_opening_that_is_not_admitted_leaves_everything_as_it_was(opened: Any, project: Path, new: bool) -> None:  # noqa: FBT001 - a parameter
+    def refuse() -> None:
+        raise SandboxUnavailableError("nothing confines trials here")
+
+    state = find_checkout(project).state_home()
+    if not new:
+        with opened(project) as session:
+            journal = session.journal.path
+        with journal.open("ab") as file:
+            file.write(b'{"seq":2,"ti')  # as a killed server may leave it
+    found = Project(project)
+    before = _everything(project, state)
+    with pytest.raises(SandboxUnavailableError):
+        open_session(found, "mar8", refuse)
+    found.git.close()
+    assert _everything(project, state) == before
+    with opened(project) as session:
+        assert session.state.opened.tag == "mar8"
 
 
 def test_a_journal_whose_first_line_was_torn_is_opened_anew(opened: Any, project: Path) -> None:
