@@ -10,26 +10,19 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import anyio
-from anyio import from_thread, to_thread
+from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from ..sandbox.errors import RefereeError
-from ..sandbox.launch import Launcher
-from ..sandbox.spec import Capabilities
 from . import trials
+from .access import Access
 from .answers import progress, running_reply
 from .call import Call
 from .errors import PausedError
 from .inbox import Lookout
-from .opening import open_session
 from .person import News
-from .places import probes
-from .plan import asked, gpus
-from .project import Project
-from .protections import KIND, record_of
-from .reading import read_only
 from .reply import Reply
-from .rows import Words, write_forgotten
+from .rows import Words
 from .runner import Job, concluded, ended, measure, tried
 from .session import Change, Session
 from .steering import take_in
@@ -52,11 +45,8 @@ class Loop:
     """
 
     def __init__(self, folder: Path, tag: str | None = None) -> None:
-        self._folder, self._tag = folder, tag
+        self._access = Access(folder, tag)
         self._lock = anyio.Lock()
-        self._launcher = Launcher(probes=probes())
-        self._project: Project | None = None
-        self._session: Session | None = None
         self._job: Job | None = None
         self._teller = Teller()
         self._tasks: TaskGroup
@@ -64,7 +54,7 @@ class Loop:
 
     async def __aenter__(self) -> Self:
         self._stack = AsyncExitStack()
-        self._stack.push_async_callback(self._close)
+        self._stack.push_async_callback(self._access.close)
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
         self._tasks.start_soon(self._attend)
         return self
@@ -73,22 +63,16 @@ class Loop:
         self._tasks.cancel_scope.cancel()
         await self._stack.aclose()
 
-    async def _close(self) -> None:
-        with anyio.CancelScope(shield=True):
-            await self._launcher.aclose()
-        if self._session is not None:
-            with suppress(RefereeError, OSError):  # then the next start writes them
-                write_forgotten(self._session)
-            self._session.close()
-        if self._project is not None:
-            self._project.git.close()
+    @property
+    def _session(self) -> Session | None:
+        return self._access.session
 
     # --- verbs that are over at once -----------------------------------------------------------------------------
 
     async def read(self, call: Call, verb: Callable[[View], Reply]) -> tuple[Reply, View]:
         """Run a reading verb; it never opens, holds or waits for a session."""
         async with self._lock:
-            view = await to_thread.run_sync(self._view)
+            view = await to_thread.run_sync(self._access.view)
             self._journal(call)
             return await self._told(call, lambda: verb(view)), view
 
@@ -137,45 +121,14 @@ class Loop:
         """What is going on, in at most 200 characters, for a client that shows progress."""
         return "working" if self._session is None else progress(self._session)
 
-    def _found_project(self) -> Project:
-        if self._project is None:
-            self._project = Project(self._folder)
-        return self._project
-
-    def _view(self) -> View:
-        if self._session is not None:
-            take_in(self._session)
-            return self._session
-        return read_only(self._found_project(), self._tag)
-
     async def _opened(self) -> Session:
         if self._session is None:
-            self._tasks.start_soon(self._look)
-            self._session = await to_thread.run_sync(self._open)
-        session = self._session
-        await to_thread.run_sync(lambda: self._tidy(session))
-        return session
+            self._tasks.start_soon(self._access.look)  # while the session is read
+        return await to_thread.run_sync(self._tidied)
 
-    async def _look(self) -> None:
-        """Find out what confines trials here, while the session is read."""
-        with suppress(Exception):  # whoever needs it meets the same fault, and tells it
-            await self._launcher.look()
-
-    def _open(self) -> Session:
-        found: list[Capabilities] = []
-
-        def admit() -> None:
-            found.append(from_thread.run(self._launcher.capabilities, sandbox.minimum, gpus(sandbox), asked(sandbox)))
-
-        project = self._found_project()
-        sandbox = project.program().contract.sandbox
-        session = open_session(project, self._tag, admit)
-        session.agent = self.agent
-        try:
-            session.record(KIND, record_of(*found), sync=False)
-        except BaseException:
-            session.close()
-            raise
+    def _tidied(self) -> Session:
+        session = self._access.opened(self.agent)
+        self._tidy(session)
         return session
 
     def _tidy(self, session: Session) -> None:
@@ -280,7 +233,7 @@ class Loop:
             job.done.set()
 
     async def _trial(self, job: Job, session: Session, begun: trials.Begun) -> Reply:
-        runs = await measure(session, self._launcher, self._lock, begun)
+        runs = await measure(session, self._access.launcher, self._lock, begun)
         async with self._lock:
             reply, behind = await to_thread.run_sync(lambda: concluded(session, job, begun.number, runs))
         if behind is None:

@@ -44,6 +44,11 @@ def rows(project: Path) -> list[list[str]]:
     return [line.split("\t") for line in text.splitlines()]
 
 
+def descriptions(project: Path) -> list[str]:
+    """What the results of a project say that was tried."""
+    return [cells[-1] for cells in rows(project)[1:]]
+
+
 def running(word: str) -> list[psutil.Process]:
     """Processes whose command line holds a word."""
     return [one for one in psutil.process_iter(["cmdline"]) if word in " ".join(one.info["cmdline"] or ())]

@@ -1,5 +1,6 @@
-"""What the tests of nights share."""
+"""What the tests of nights and of clients share."""
 
+import os
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from tests.server.nights import Night, Script, commit_program, limited
 
 Begin = Callable[..., Night]
+SHOW = "#!/bin/sh\nfor word; do printf '%s\\n' \"$word\"; done; pwd; cat\n"
+Fake = Callable[..., Path]
 
 
 @pytest.fixture
@@ -24,3 +27,19 @@ def begin(project: Path) -> Generator[Begin]:
     yield begun
     for night in nights:
         night.close()
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    """Put a program of that name before all others."""
+
+    def put(name: str, text: str = SHOW) -> Path:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        program = folder / name
+        program.write_text(text, encoding="utf-8")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        return program
+
+    return put

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import anyio
+
 BETTER = "echo loss: 2\n# a comment\n"
 WORSE = "echo loss: 4\n# a comment\n"
 CRASH = "echo before the crash; exit 7\n"
@@ -18,3 +20,10 @@ async def measured(agent: Any, content: str, description: str = "an idea") -> di
     await edit(agent, content)
     answer: dict[str, Any] = await agent("run_eval", description=description)
     return answer
+
+
+async def until_over(agent: Any, trial: int) -> None:
+    """Wait until the log of decisions holds that trial, without attaching to it."""
+    with anyio.fail_after(30):
+        while all(row["trial"] != str(trial) for row in (await agent("read_results"))["rows"]):
+            await anyio.lowlevel.checkpoint()

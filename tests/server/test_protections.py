@@ -117,7 +117,7 @@ async def test_a_server_opens_no_session_without_what_is_asked_for(make_project:
 def test_a_network_that_is_to_be_off_and_cannot_be_is_refused(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("referee.session.loop.Launcher", partial(Launcher, "none"))
+    monkeypatch.setattr("referee.session.access.Launcher", partial(Launcher, "none"))
     folder = make_project({"program.md": program(more="sandbox: {minimum: none, network: false}")})
 
     async def ask() -> None:

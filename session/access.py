@@ -1,0 +1,106 @@
+"""What a server has open of its project: the sandbox, the repository, and the session once a call needs to write.
+
+Guarantee: reading holds nothing and waits for nobody. Nothing of a session is written before it is known what confines
+its trials, and that this is what its program asks for.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+from anyio import from_thread
+
+from ..sandbox.errors import RefereeError
+from ..sandbox.launch import Launcher
+from ..sandbox.spec import Capabilities
+from .opening import open_session
+from .places import probes
+from .plan import asked, gpus
+from .project import Project
+from .protections import KIND, record_of
+from .reading import read_only
+from .rows import write_forgotten
+from .session import Session
+from .steering import take_in
+from .view import View
+
+
+class Access:
+    """The way of one server to its project; whoever uses it sees to it that one call does so at a time.
+
+    Args:
+        folder: The project's.
+        tag: Of the session; by default the latest of the contract.
+
+    Attributes:
+        launcher: Runs the trials.
+        session: The session that is open for writing, if one is.
+    """
+
+    def __init__(self, folder: Path, tag: str | None) -> None:
+        self._folder, self._tag = folder, tag
+        self._project: Project | None = None
+        self.launcher = Launcher(probes=probes())
+        self.session: Session | None = None
+
+    def view(self) -> View:
+        """What can be read now, of the open session or of one that another process holds.
+
+        Raises:
+            RefereeError: If the program is not valid or the journal is damaged.
+        """
+        if self.session is not None:
+            take_in(self.session)
+            return self.session
+        return read_only(self._found(), self._tag)
+
+    async def look(self) -> None:
+        """Find out what confines trials here, so that who asks later need not wait."""
+        with suppress(Exception):  # who asks meets the same fault, and tells it
+            await self.launcher.look()
+
+    def opened(self, agent: str) -> Session:
+        """The session, opened for writing if it is not; called in a thread of the event loop's.
+
+        Args:
+            agent: Name and version of the client that asks first.
+
+        Raises:
+            RefereeError: If the project cannot carry a session, another process holds it, or too little confines it.
+        """
+        if self.session is None:
+            self.session = self._open(agent)
+        return self.session
+
+    def _open(self, agent: str) -> Session:
+        found: list[Capabilities] = []
+
+        def admit() -> None:
+            found.append(from_thread.run(self.launcher.capabilities, sandbox.minimum, gpus(sandbox), asked(sandbox)))
+
+        project = self._found()
+        sandbox = project.program().contract.sandbox
+        session = open_session(project, self._tag, admit)
+        session.agent = agent
+        try:
+            session.record(KIND, record_of(*found), sync=False)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def _found(self) -> Project:
+        if self._project is None:
+            self._project = Project(self._folder)
+        return self._project
+
+    async def close(self) -> None:
+        """End what runs, and let the session go."""
+        with anyio.CancelScope(shield=True):
+            await self.launcher.aclose()
+        if self.session is not None:
+            with suppress(RefereeError, OSError):  # then the next start writes them
+                write_forgotten(self.session)
+            self.session.close()
+        if self._project is not None:
+            self._project.git.close()
