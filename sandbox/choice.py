@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import limit_probes, probe, remedies, remembered, report, witness
+from . import gpu, limit_probes, probe, remedies, remembered, report, witness
 from .backends import BACKENDS, Backend
 from .errors import SandboxError, SandboxUnavailableError
 from .probe import Run
@@ -25,19 +25,24 @@ class Choice:
         """The state of each protection, by its name."""
         return {protection.name: protection.state for protection in self.capabilities.protections}
 
-    def checked(self, minimum: Level, asked: frozenset[str] = frozenset()) -> Capabilities:
+    def checked(
+        self, minimum: Level, asked: frozenset[str] = frozenset(), gpus: tuple[int, ...] | None = ()
+    ) -> Capabilities:
         """Return the capabilities.
 
         Args:
             minimum: What they must cover.
             asked: Keys below `sandbox` in the contract whose protection it relies on, out of `KEYS`.
+            gpus: Numbers of the GPUs that trials are to use; None for all.
 
         Raises:
-            SandboxUnavailableError: they do not cover `minimum`, or a protection that was asked for is absent.
+            SandboxUnavailableError: they do not cover `minimum`, a protection that was asked for is absent, or a GPU
+                is; the message says how to mend it.
         """
         found = self.capabilities
         if self.key and found.level.covers(minimum):
             self._refuse_absent(asked)
+            gpu.refuse_missing(gpus)
             return found
         best = f"{found.level.value} ({found.backend})" if self.key else "nothing"
         raise SandboxUnavailableError(

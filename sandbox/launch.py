@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import anyio
 
-from . import cgroup, exchange, gpu, wire
+from . import cgroup, exchange, wire
 from .choice import Choice, choose, complete
 from .errors import SandboxError
 from .spec import Capabilities, Level, Measurement, TrialSpec
@@ -101,9 +101,7 @@ class Launcher:
         Raises:
             SandboxUnavailableError: there is less here; the message says what is missing and how to mend it.
         """
-        found = (await self.look()).checked(minimum, asked)
-        gpu.refuse_missing(gpus)
-        return found
+        return (await self.look()).checked(minimum, asked, gpus)
 
     async def glance(self) -> Choice:
         """Return what would be chosen, without a word on limits; nothing of it is kept."""
@@ -131,8 +129,7 @@ class Launcher:
                 not be removed; nothing was measured.
         """
         choice = await self.look()
-        choice.checked(spec.minimum)
-        gpu.refuse_missing(spec.gpus)
+        choice.checked(spec.minimum, gpus=spec.gpus)
         measured = await self.run(spec, choice.key, following=following)
         return replace(measured, protections=choice.states)
 

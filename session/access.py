@@ -4,13 +4,16 @@ Guarantee: reading holds nothing and waits for nobody. Nothing of a session is w
 its trials, and that this is what its program asks for.
 """
 
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from pathlib import Path
 
 import anyio
-from anyio import from_thread
+from anyio import from_thread, to_thread
+from anyio.abc import TaskGroup
 
-from ..sandbox.errors import RefereeError
+from ..sandbox.choice import Choice
+from ..sandbox.errors import RefereeError, SandboxError
 from ..sandbox.launch import Launcher
 from ..sandbox.spec import Capabilities
 from .opening import open_session
@@ -23,6 +26,8 @@ from .rows import write_forgotten
 from .session import Session
 from .steering import take_in
 from .view import View
+
+_PATIENCE = 0.05
 
 
 class Access:
@@ -54,32 +59,39 @@ class Access:
             return self.session
         return read_only(self._found(), self._tag)
 
-    async def look(self) -> None:
-        """Find out what confines trials here, so that who asks later need not wait."""
-        with suppress(Exception):  # who asks meets the same fault, and tells it
-            await self.launcher.look()
-
-    def opened(self, agent: str) -> Session:
-        """The session, opened for writing if it is not; called in a thread of the event loop's.
+    async def opened(self, agent: str, tasks: TaskGroup) -> Session:
+        """The session, opened for writing if it is not.
 
         Args:
             agent: Name and version of the client that asks first.
+            tasks: Where the machine is looked at while the session is read; that goes on if the call is cancelled.
 
         Raises:
             RefereeError: If the project cannot carry a session, another process holds it, or too little confines it.
         """
         if self.session is None:
-            self.session = self._open(agent)
+            looking: Future[Choice] = Future()
+            tasks.start_soon(self._look, looking)
+            self.session = await to_thread.run_sync(lambda: self._open(agent, looking))
         return self.session
 
-    def _open(self, agent: str) -> Session:
+    async def _look(self, looking: "Future[Choice]") -> None:
+        try:
+            looking.set_result(await self.launcher.look())
+        except Exception as fault:  # noqa: BLE001 - handed to the call that waits for it, which reports it
+            looking.set_exception(fault)
+        except BaseException:
+            looking.set_exception(SandboxError("the server is ending."))
+            raise
+
+    def _open(self, agent: str, looking: "Future[Choice]") -> Session:
         found: list[Capabilities] = []
-
-        def admit() -> None:
-            found.append(from_thread.run(self.launcher.capabilities, sandbox.minimum, gpus(sandbox), asked(sandbox)))
-
         project = self._found()
         sandbox = project.program().contract.sandbox
+
+        def admit() -> None:
+            found.append(_settled(looking).checked(sandbox.minimum, asked(sandbox), gpus(sandbox)))
+
         session = open_session(project, self._tag, admit)
         session.agent = agent
         try:
@@ -104,3 +116,13 @@ class Access:
             self.session.close()
         if self._project is not None:
             self._project.git.close()
+
+
+def _settled(looking: "Future[Choice]") -> Choice:
+    """Wait in a thread until it is known; a call that is cancelled waits no longer.
+
+    No coroutine is run for this from the thread: one that begins after the call was cancelled would never end.
+    """
+    while not wait([looking], _PATIENCE).done:
+        from_thread.check_cancelled()
+    return looking.result()

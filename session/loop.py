@@ -122,13 +122,8 @@ class Loop:
         return "working" if self._session is None else progress(self._session)
 
     async def _opened(self) -> Session:
-        if self._session is None:
-            self._tasks.start_soon(self._access.look)  # while the session is read
-        return await to_thread.run_sync(self._tidied)
-
-    def _tidied(self) -> Session:
-        session = self._access.opened(self.agent)
-        self._tidy(session)
+        session = await self._access.opened(self.agent, self._tasks)
+        await to_thread.run_sync(lambda: self._tidy(session))
         return session
 
     def _tidy(self, session: Session) -> None:

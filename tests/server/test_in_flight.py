@@ -1,22 +1,21 @@
 """Calls that are in flight together: none comes between the steps of another."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from anyio import from_thread
+from referee.sandbox.launch import Launcher
 from referee.session import trials
 from referee.session.loop import Call, Loop
+from referee.session.opening import open_session
 from referee.session.rows import Words
 from referee.session.session import Change, Session
 
 from tests.server.moves import WORSE
 
 pytestmark = pytest.mark.anyio
-
-MakeProject = Callable[..., Path]
 
 
 async def test_no_call_comes_between_a_measurement_and_its_decision(
@@ -65,3 +64,34 @@ async def test_a_run_trial_cancelled_while_it_begins_leaves_either_a_trial_or_th
         state = view.maybe_state
         assert state is not None
         assert state.running == 1
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["what confines trials is known", "it is not known yet"])
+async def test_a_call_cancelled_while_it_opens_the_session_keeps_no_later_call_waiting(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    known: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    look = Launcher.look
+    looked = anyio.Event()
+
+    def opening_what_nobody_wants(*given: Any) -> Session:
+        from_thread.run_sync(scope.cancel)
+        return open_session(*given)
+
+    async def looking(self: Launcher) -> Any:
+        if not known:
+            await looked.wait()
+        return await look(self)
+
+    monkeypatch.setattr("referee.session.access.open_session", opening_what_nobody_wants)
+    monkeypatch.setattr(Launcher, "look", looking)
+    async with Loop(project) as loop:
+        with anyio.CancelScope() as scope:
+            await loop.run(Call("run_eval"), "given up", 60)
+        assert scope.cancelled_caught
+        monkeypatch.setattr("referee.session.access.open_session", open_session)
+        looked.set()
+        with anyio.fail_after(60):
+            reply, _ = await loop.run(Call("run_eval"), "baseline", 60)
+    assert reply.facts["decision"] == "keep"

@@ -1,6 +1,5 @@
 """Whatever fails between two records of a trial, the next call goes on."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,6 @@ from tests.server.moves import BETTER
 from tests.sessions import descriptions, records
 
 pytestmark = pytest.mark.anyio
-
-MakeProject = Callable[..., Path]
 
 
 async def test_a_trial_that_failed_between_its_record_and_its_start_does_not_run_for_ever(
