@@ -16,6 +16,7 @@ from ..sandbox.choice import Choice
 from ..sandbox.errors import RefereeError, SandboxError
 from ..sandbox.launch import Launcher
 from ..sandbox.spec import Capabilities
+from .contract import Contract
 from .opening import open_session
 from .places import probes
 from .plan import asked, gpus
@@ -86,16 +87,15 @@ class Access:
 
     def _open(self, agent: str, looking: "Future[Choice]") -> Session:
         found: list[Capabilities] = []
-        project = self._found()
-        sandbox = project.program().contract.sandbox
 
-        def admit() -> None:
+        def admit(contract: Contract) -> None:
+            sandbox = contract.sandbox
             found.append(_settled(looking).checked(sandbox.minimum, asked(sandbox), gpus(sandbox)))
 
-        session = open_session(project, self._tag, admit)
+        session = open_session(self._found(), self._tag, admit)
         session.agent = agent
         try:
-            session.record(KIND, record_of(*found), sync=False)
+            session.record(KIND, record_of(found[-1]), sync=False)
         except BaseException:
             session.close()
             raise

@@ -5,6 +5,7 @@ left half done is finished or closed here: a torn journal line, a trial that nev
 """
 
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ from pathlib import Path
 from .. import __version__
 from . import checkpoint, results
 from .command import named_files
-from .contract import Program
+from .contract import Contract, Program
 from .errors import RepositoryError
 from .files import make_private
 from .fold import apply
@@ -34,16 +35,18 @@ from .state import State
 from .trials import complete_baseline, interrupt
 from .watch import Watch
 
+_LONG = 0.2
 _OTHER_TAG = "To go on working, use another --tag."
 
 
-def open_session(project: Project, tag: str | None, admit: Callable[[], None] = lambda: None) -> Session:
+def open_session(project: Project, tag: str | None, admit: Callable[[Contract], None] = lambda _: None) -> Session:
     """The session of that tag (or the latest of this contract), opened for writing; a new one if there is none.
 
     Args:
         project: Of the session.
         tag: Of the session.
-        admit: Called when all is read and nothing is written; what it raises leaves everything as it was.
+        admit: Called with its contract when all is read and nothing is written; what it raises leaves everything as
+            it was.
 
     Raises:
         RefereeError: If the project, its program or its repository cannot carry it, or another process holds it.
@@ -52,14 +55,14 @@ def open_session(project: Project, tag: str | None, admit: Callable[[], None] = 
     return _resume(project, known, admit) if known else _open_new(project, tag, admit)
 
 
-def _resume(project: Project, known: Known, admit: Callable[[], None]) -> Session:
+def _resume(project: Project, known: Known, admit: Callable[[Contract], None]) -> Session:
     _refuse_other_contract(project, known)
     refuse_pointer(project.checkout, known.tag)
     with ExitStack() as undo:
         holder = _held(undo, known.home, known.tag)
         refs = Refs(project.git, project.checkout, known.tag)
-        loaded, state = _read(project, known, refs)
-        admit()
+        loaded, state = _read(known, refs)
+        _admit_read(project, refs, state, admit)
         journal = _journal(undo, known.home, loaded)
         session = _assemble(project, known.home, holder, journal, state, refs)
         session.tidied_at = len(state.trials) - sum(record.kind == "trial_started" for record in loaded.records)
@@ -68,7 +71,7 @@ def _resume(project: Project, known: Known, admit: Callable[[], None]) -> Sessio
     return session
 
 
-def _read(project: Project, known: Known, refs: Refs) -> tuple[Loaded, State]:
+def _read(known: Known, refs: Refs) -> tuple[Loaded, State]:
     with ThreadPoolExecutor(1) as beside:
         listing = beside.submit(refs.listed)  # git reads a file for each trial: there may be very many
         loaded, state = checkpoint.load(known.home)
@@ -76,9 +79,16 @@ def _read(project: Project, known: Known, refs: Refs) -> tuple[Loaded, State]:
             raise RepositoryError(
                 f"session {known.tag}: its journal has no opening record of its contract. {_OTHER_TAG}"
             )
-        refuse_checked_out(project.checkout, known.tag)
         refs.expect(state, listing.result)
     return loaded, state
+
+
+def _admit_read(project: Project, refs: Refs, state: State, admit: Callable[[Contract], None]) -> None:
+    began = time.monotonic()
+    admit(state.opened.contract)
+    if time.monotonic() > began + _LONG:  # for so long nobody looked
+        refs.look_again()
+    refuse_checked_out(project.checkout, state.opened.tag)
 
 
 def _held(undo: ExitStack, home: Path, tag: str) -> Holder:
@@ -133,15 +143,17 @@ def _recover(session: Session) -> None:
     session.settle(look=True)
 
 
-def _open_new(project: Project, tag: str | None, admit: Callable[[], None]) -> Session:
-    program = project.program()
-    tag = project.free_tag(datetime.now().astimezone()) if tag is None else tag
+def _open_new(project: Project, given: str | None, admit: Callable[[Contract], None]) -> Session:
+    program, now = project.program(), datetime.now().astimezone()
+    tag = project.free_tag(now) if given is None else given
     refuse_tag(tag)
     base = project.base(project.repository.head())
     opened, warnings = prepare(project, program, base, tag)
     refuse_blocked(project.git, project.checkout, tag)
     refuse_pointer(project.checkout, tag)
-    admit()
+    admit(program.contract)
+    if given is None and tag != project.free_tag(now):  # taken meanwhile by another server without a tag
+        return open_session(project, None, admit)
     home = project.home_for(tag)
     make_private(home)
     home.chmod(0o700)

@@ -142,6 +142,10 @@ class Refs:
         made = number in state.trials and state.trials[number].commit and last not in unmade
         self._made = number if made else number - 1
 
+    def look_again(self) -> None:
+        """Have `settle` ask git anew, since some time went by."""
+        self._seen = None
+
     def _refuse_unknown_trials(self, known: Mapping[str, str], actual: Mapping[str, str]) -> None:
         """A trial's ref is made after its record is on the disk, so one without a record shows what was cut off."""
         for name, oid in actual.items():

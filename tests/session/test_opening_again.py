@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from referee.sandbox.errors import RefereeError, SandboxUnavailableError
 from referee.session import opening
+from referee.session.contract import Contract
 from referee.session.errors import JournalError, RepositoryError
 from referee.session.frozen import Frozen
 from referee.session.holder import Holder
@@ -15,6 +16,8 @@ from referee.session.journal import load
 from referee.session.opening import open_session
 from referee.session.places import find_checkout
 from referee.session.project import Project
+
+from tests.projects import program as text
 
 PersonsGit = Callable[..., str]
 
@@ -90,7 +93,7 @@ def _everything(project: Path, state: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("new", [True, False], ids=["a new session", "one that goes on"])
 def test_an_opening_that_is_not_admitted_leaves_everything_as_it_was(opened: Any, project: Path, new: bool) -> None:  # noqa: FBT001 - a parameter
-    def refuse() -> None:
+    def refuse(_: Contract) -> None:
         raise SandboxUnavailableError("nothing confines trials here")
 
     state = find_checkout(project).state_home()
@@ -107,6 +110,58 @@ def test_an_opening_that_is_not_admitted_leaves_everything_as_it_was(opened: Any
     assert _everything(project, state) == before
     with opened(project) as session:
         assert session.state.opened.tag == "mar8"
+
+
+def test_refs_that_are_moved_while_the_session_waits_to_be_admitted_are_put_back(
+    opened: Any, project: Path, git: PersonsGit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "_LONG", 0.0)
+
+    def meanwhile(_: Contract) -> None:
+        git(project, "update-ref", "refs/referee/mar8/best", other)
+        git(project, "update-ref", "-d", "refs/referee/mar8/draft")
+
+    with opened(project) as session:
+        base = session.state.opened.base
+    other = git(project, "commit-tree", "-m", "by hand", f"{base}^{{tree}}").strip()
+    found = Project(project)
+    session = open_session(found, "mar8", meanwhile)
+    said = [record.data["what"] for record in load(session.journal.path).records if record.kind == "interference"]
+    session.close()
+    found.git.close()
+    assert git(project, "rev-parse", "refs/referee/mar8/best").strip() == base
+    assert git(project, "rev-parse", "refs/referee/mar8/draft").strip() == session.state.draft
+    assert sorted(" ".join(words.split()[:3]) for words in said) == [
+        "refs/referee/mar8/best was moved",
+        "refs/referee/mar8/draft was deleted",
+    ]
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["of the same program", "of another"])
+def test_a_tag_that_another_server_took_meanwhile_is_shared_or_left_to_it(
+    opened: Any,
+    project: Path,
+    git: PersonsGit,
+    same: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    (project / "other").mkdir()
+    for name in ("program.md", "run.sh"):
+        (project / "other" / name).write_bytes((project / name).read_bytes())
+    (project / "other" / "program.md").write_text(text(timeout="7s"), encoding="utf-8")
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "another program")
+    others: list[str] = []
+
+    def meanwhile(_: Contract) -> None:
+        if not others:
+            with opened(project if same else project / "other", None) as other:
+                others.append(other.state.opened.tag)
+
+    found = Project(project)
+    session = open_session(found, None, meanwhile)
+    session.close()
+    found.git.close()
+    assert session.state.opened.tag == (others[0] if same else f"{others[0]}-2")
 
 
 def test_a_journal_whose_first_line_was_torn_is_opened_anew(opened: Any, project: Path) -> None:
