@@ -8,11 +8,12 @@ be read, because Referee may not look into another user's processes, is counted 
 import os
 import resource
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 
-from . import memory
+from . import kernel, memory
 from .held import Holdings, Shelf, content
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -22,7 +23,8 @@ _FEW = 64
 _SCHEDULED = 2
 
 # Places behind the name in /proc/PID/stat, see proc_pid_stat(5).
-_PARENT, _UTIME, _STIME, _CUTIME, _CSTIME, _THREADS, _BORN, _RESIDENT = 1, 11, 12, 13, 14, 17, 19, 21
+_STATE, _PARENT, _UTIME, _STIME, _CUTIME, _CSTIME, _THREADS, _BORN, _RESIDENT = 0, 1, 11, 12, 13, 14, 17, 19, 21
+_ENDED = b"ZX"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Process:
         own_seconds: Processor time of its own.
         collected_seconds: Processor time of the children that it waited for, and of theirs.
         resident_bytes: What it has in memory, shared or not.
+        window: Number under which /proc shows what it holds: a living thread's where the first one has ended.
     """
 
     pid: int
@@ -46,6 +49,7 @@ class Process:
     own_seconds: float
     collected_seconds: float
     resident_bytes: int
+    window: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +92,10 @@ class Census:
     def look(self) -> Usage:
         """Return what is used now."""
         self.processes = family(self._most)
-        self._shelf.look({process.pid: (process.born, _ran(process.pid)) for process in self.processes})
+        self._shelf.look(dict(chain.from_iterable(map(_marks, self.processes))))
         held = self._shelf.held
         resident = sum(process.resident_bytes for process in self.processes)
-        swapped = memory.swapped(process.pid for process in self.processes)
+        swapped = memory.swapped(process.window for process in self.processes)
         return Usage(
             tasks=sum(process.tasks for process in self.processes),
             cpu_seconds=max(self._by_accounts(), self._by_looks()),
@@ -158,9 +162,12 @@ def _walk(most: int, children_of: Callable[[int, int], Iterable[int]]) -> tuple[
 def read(pid: int) -> Process | None:
     """Return a process, or None if there is none of that number any more."""
     try:
-        fields = content(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        fields = _fields(pid)
+        threads = _threads(pid) if fields[_STATE] in _ENDED and fields[_THREADS] != b"1" else []
+        living = {int(thread): found for thread in threads if (found := _fields(thread))[_STATE] not in _ENDED}
     except OSError:
         return None
+    window, shown = next(iter(living.items()), (pid, fields))
     return Process(
         pid=pid,
         born=int(fields[_BORN]),
@@ -168,8 +175,25 @@ def read(pid: int) -> Process | None:
         tasks=int(fields[_THREADS]),
         own_seconds=(int(fields[_UTIME]) + int(fields[_STIME])) / _TICKS,
         collected_seconds=(int(fields[_CUTIME]) + int(fields[_CSTIME])) / _TICKS,
-        resident_bytes=int(fields[_RESIDENT]) * _PAGE,
+        resident_bytes=int(shown[_RESIDENT]) * _PAGE,
+        window=window,
     )
+
+
+def _fields(pid: int | str) -> list[bytes]:
+    return content(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+
+
+def _marks(process: Process) -> Iterator[tuple[int, object]]:
+    """Yield the numbers under which /proc shows all that a process has open, each with what tells that it did more.
+
+    A thread can leave the table of open files that it shares with the others, where no filter denies that.
+    """
+    mark = process.born, _ran(process.pid)
+    yield process.window, mark
+    for thread in map(int, _threads(process.pid) if process.tasks > 1 else ()):
+        if thread not in {process.pid, process.window} and kernel.files_apart(process.window, thread):
+            yield thread, mark
 
 
 def _ran(pid: int) -> object:

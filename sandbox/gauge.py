@@ -160,7 +160,7 @@ class Gauge:
     def _weighed(self, now: float, usage: Usage) -> Iterator[Breach]:
         known = self._group.memory_bytes() if self._group else None
         most = usage.memory_bytes if known is None else min(known, usage.memory_bytes)
-        pids = [process.pid for process in self._census.processes]
+        pids = [process.window for process in self._census.processes]
         found, sure = self._scales.weigh(now, most, pids, usage.held)
         if found > self._memory:
             seen, allowed = figures.sizes(found, self._memory)

@@ -3,7 +3,8 @@
 Guarantee: a memory file or an unlinked file that is open in any process is found with all that it occupies. Edge:
 one that is only mapped is sized through /proc/PID/map_files where that is allowed (root of the machine); elsewhere
 its length counts on disk, and of memory only what is mapped in (see `memory.exact`). A process that used no
-processor time since it was read is read again only after ten seconds.
+processor time since it was read is read again only after ten seconds, whatever others made of a file that it holds
+meanwhile. A file in a message that nobody has received yet is in no process, and does not count.
 """
 
 import errno
@@ -86,8 +87,8 @@ class Shelf:
         """Bring up to date what these processes hold; all others are forgotten.
 
         Args:
-            marks: The processes, each with what changes when it has done something; as long as it does not, a
-                process is seldom read again.
+            marks: The processes (or threads with open files of their own), each with what changes when it has done
+                something; as long as it does not, it is seldom read again.
         """
         self._own = {pid: own for pid, own in self._own.items() if pid in marks}
         now = time.monotonic()

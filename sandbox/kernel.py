@@ -31,6 +31,8 @@ _SYS_LANDLOCK_ADD_RULE = 445
 _SYS_LANDLOCK_RESTRICT = 446
 _SYS_CLOSE_RANGE = 436
 _SYS_MOUNT_SETATTR = 442
+_SYS_KCMP = {"x86_64": 312, "aarch64": 272}
+_KCMP_FILES = 2
 _AT_FDCWD = -100
 _AT_RECURSIVE = 0x8000
 _MOUNT_ATTR_RDONLY = 1
@@ -87,6 +89,12 @@ def close_on_exec_from(first: int) -> None:
     last = 0xFFFF_FFFF
     result = _libc.syscall(_SYS_CLOSE_RANGE, ctypes.c_uint(first), ctypes.c_uint(last), _CLOSE_RANGE_CLOEXEC)
     _checked(int(result), "close_range")
+
+
+def files_apart(one: int, other: int) -> bool:
+    """Whether two threads surely have tables of open files of their own; False also where the kernel does not say."""
+    number = _SYS_KCMP.get(os.uname().machine)
+    return number is not None and int(_libc.syscall(number, one, other, _KCMP_FILES, 0, 0)) > 0
 
 
 def unshare(flags: int) -> None:

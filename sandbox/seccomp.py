@@ -22,6 +22,8 @@ MISSING = _ERRNO | errno.ENOSYS
 AUDIT = {"x86_64": 0xC000_003E, "aarch64": 0xC000_00B7}
 _X32_BIT = 0x4000_0000
 _NEW_NAMESPACES = 0x7E02_0080
+_CLONE_FILES, _CLONE_THREAD = 0x400, 0x1_0000
+_CLOSE_RANGE_UNSHARE = 2
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _F_SETLEASE = 1024
 _PR_SET_DUMPABLE = 4
@@ -86,7 +88,7 @@ class Numbers:
     optional: Mapping[str, int]
 
 
-CLONE3 = 435
+CLONE3, CLOSE_RANGE = 435, 436
 IO_URING = (425, 426, 427)
 TABLES = {
     "x86_64": Numbers(
@@ -159,6 +161,18 @@ def _socketpair(sockets: Sockets) -> list[_Instruction]:
     ]
 
 
+# A thread with open files of its own could hold more of them than it may: /proc shows those of the first.
+_CLONE = [
+    _load(_argument(0)),
+    (_JUMP_SET, 0, 1, _NEW_NAMESPACES),
+    _return(DENY),
+    (_JUMP_SET, 0, 2, _CLONE_THREAD),
+    (_JUMP_SET, 1, 0, _CLONE_FILES),
+    _return(DENY),
+    _return(ALLOW),
+]
+
+
 def _foreign_abi(arch: str) -> list[_Instruction]:
     lines = [_load(_ARCH), (_JUMP_EQ, 1, 0, AUDIT[arch]), _return(KILL), _load(_NUMBER)]
     return [*lines, (_JUMP_GE, 0, 1, _X32_BIT), _return(KILL)] if arch == "x86_64" else lines
@@ -171,8 +185,9 @@ def _looked_into(numbers: Numbers, sockets: Sockets) -> Iterator[list[_Instructi
     yield _on_call(numbers.fcntl, [_load(_argument(1)), *_when((_F_SETLEASE,), DENY, ALLOW)])
     # A process that hides its memory and files could hold more of both than it may.
     yield _on_call(numbers.prctl, [_load(_argument(0)), *_when((_PR_SET_DUMPABLE,), DENY, ALLOW)])
-    new_namespace = [_load(_argument(0)), (_JUMP_SET, 0, 1, _NEW_NAMESPACES), _return(DENY), _return(ALLOW)]
-    yield _on_call(numbers.clone, new_namespace)
+    yield _on_call(numbers.clone, _CLONE)
+    own_table = [_load(_argument(2)), (_JUMP_SET, 0, 1, _CLOSE_RANGE_UNSHARE), _return(DENY), _return(ALLOW)]
+    yield _on_call(CLOSE_RANGE, own_table)
     yield _on_call(numbers.prlimit64, [_load(_argument(0)), *_when((0,), ALLOW, DENY)])
     yield _on_call(numbers.socket, _socket(sockets))
     yield _on_call(numbers.socketpair, _socketpair(sockets))

@@ -212,6 +212,35 @@ tell(seen=seen)
     assert [round(size / 20_000_000) for size in seen] == list(range(1, 21))
 
 
+@pytest.mark.parametrize("ended", [True, False], ids=["the first thread has ended", "a thread has a table of its own"])
+def test_what_a_thread_holds_is_found(ended: bool) -> None:  # noqa: FBT001 - a parameter
+    code = f"""
+libc = ctypes.CDLL(None)
+ready, told = os.pipe()
+def hold():
+    assert libc.syscall(436, 4000, 4001, 2) == 0    # close_range with CLOSE_RANGE_UNSHARE
+    file = os.memfd_create("x")
+    os.write(file, b"x" * 20 * MB)
+    data = bytearray(b"x" * 50 * MB)
+    os.write(told, b"x")
+    wait()
+if (pid := os.fork()) == 0:
+    threading.Thread(target=hold).start()
+    libc.pthread_exit(0) if {ended} else wait()
+os.read(ready, 1)
+if {ended}:
+    until(lambda: census.read(pid).window != pid)
+counter, shelf = counting()
+usage = counter.look()
+exact, sure = memory.exact([process.window for process in counter.processes], shelf.held, Sight())
+tell(held=sum(usage.held.memory.values()), all=usage.memory_bytes, exact=exact, sure=sure, tasks=usage.tasks)
+"""
+    found = told(code)
+    assert (found["tasks"], found["sure"]) == (2, True)
+    assert 20_000_000 <= found["held"] < 20_100_000
+    assert 70_000_000 <= found["exact"] <= found["all"] < 130_000_000
+
+
 def test_the_largest_number_of_open_files_is_found() -> None:
     code = """
 child(lambda: [os.open("/dev/null", 0) for _ in range(50)])

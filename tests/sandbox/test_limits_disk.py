@@ -5,6 +5,16 @@ import pytest
 from .conftest import Lab
 from .limited import MB, exceeded, run
 
+# The filter may deny it to leave the table; then the file is in the one that all share.
+THREAD = """
+import ctypes
+libc = ctypes.CDLL(None)
+def hold():
+    libc.syscall(436, 4000, 4001, 2)  # close_range with CLOSE_RANGE_UNSHARE
+    fill(os.open(tempfile.gettempdir(), os.O_TMPFILE | os.O_WRONLY), 60 * MB)
+    wait()
+threading.Thread(target=hold).start()
+"""
 DISK = {
     "the project": "fill(create('x'), 60 * MB)",
     "a subfolder of the project": "fill(create('lib/x'), 60 * MB)",
@@ -17,6 +27,8 @@ DISK = {
     "half with a name": "for n in 'xy': fill(create(n), 20 * MB)\nos.unlink('x')",
     "reserved": "os.posix_fallocate(create('x'), 0, 60 * MB)",
     "a closed folder": "os.mkdir('d')\nfill(create('d/x'), 60 * MB)\nos.chmod('d', 0)",
+    "behind a first thread that has ended": f"{THREAD}libc.pthread_exit(0)",
+    "a thread that left the others' table": f"{THREAD}signal.pause()",
     "a deep folder": "for _ in range(700): os.mkdir('d'); os.chdir('d')\nfill(create('x'), 60 * MB)",
 }
 

@@ -3,7 +3,19 @@
 import struct
 
 import pytest
-from referee.sandbox.seccomp import ALLOW, AUDIT, CLONE3, DENY, IO_URING, KILL, MISSING, TABLES, Sockets, build
+from referee.sandbox.seccomp import (
+    ALLOW,
+    AUDIT,
+    CLONE3,
+    CLOSE_RANGE,
+    DENY,
+    IO_URING,
+    KILL,
+    MISSING,
+    TABLES,
+    Sockets,
+    build,
+)
 
 _ARCHES = sorted(TABLES)
 
@@ -44,7 +56,7 @@ def test_every_listed_call_is_refused(arch: str) -> None:
 def test_everything_else_is_allowed(arch: str) -> None:
     table = TABLES[arch]
     looked_into = {table.clone, table.fcntl, table.ioctl, table.prctl, table.prlimit64, table.socket, table.socketpair}
-    special = {*table.denied.values(), *IO_URING, CLONE3, *looked_into}
+    special = {*table.denied.values(), *IO_URING, CLONE3, CLOSE_RANGE, *looked_into}
     program = build("local", arch)
     assert {verdict(program, AUDIT[arch], number) for number in range(460) if number not in special} == {ALLOW}
 
@@ -90,6 +102,8 @@ def test_a_new_namespace_is_refused_and_a_thread_is_not(arch: str, flag: int) ->
     clone = TABLES[arch].clone
     assert judge(arch, "local", clone, flag | 17) == DENY
     assert judge(arch, "local", clone, 0x3D0F00) == ALLOW
+    assert judge(arch, "local", clone, 0x3D0F00 & ~0x400) == DENY
+    assert judge(arch, "local", clone, 0x3D0F00 & ~0x400 & ~0x10000) == ALLOW
     assert judge(arch, "local", clone, 17) == ALLOW
 
 
@@ -131,3 +145,9 @@ def test_truncation_by_path_can_be_denied_as_well(arch: str) -> None:
 def test_an_unknown_machine_is_refused() -> None:
     with pytest.raises(OSError, match="no system call table for riscv64"):
         build("local", "riscv64")
+
+
+@pytest.mark.parametrize("arch", _ARCHES)
+def test_no_thread_leaves_the_table_of_open_files_that_all_share(arch: str) -> None:
+    assert judge(arch, "local", CLOSE_RANGE, 3, 9, 2) == judge(arch, "local", CLOSE_RANGE, 3, 9, 6) == DENY
+    assert judge(arch, "local", CLOSE_RANGE, 3, 9, 0) == judge(arch, "local", CLOSE_RANGE, 3, 9, 4) == ALLOW
