@@ -18,7 +18,6 @@ from tests.clients.seats import CLAUDE
 pytestmark = pytest.mark.clients
 
 PROMPT = "\N{HEAVY RIGHT-POINTING ANGLE QUOTATION MARK ORNAMENT}".encode()
-CLEAR_LINE = b"\x15"
 
 
 def _trust(project: Path) -> None:
@@ -68,7 +67,9 @@ def test_a_person_types_go_and_a_trial_is_kept(sit: Sit) -> None:
     terminal = Terminal([sys.executable, "-m", "referee", "agent", "--repo", str(bench.project)])
     try:
         terminal.read_until(lambda: PROMPT in terminal.screen)
+        limit = time.monotonic() + PATIENCE
         while not bench.stub.log.requests:  # a turn that begins before the server is there has no tools, and ends
+            assert time.monotonic() < limit, terminal.screen[-3000:].decode(errors="replace")
             _go(terminal, bench)
         terminal.read_until(lambda: len(bench.stub.log.shown) == len(script))
         trial = bench.answers[-1]
@@ -79,11 +80,9 @@ def test_a_person_types_go_and_a_trial_is_kept(sit: Sit) -> None:
 
 
 def _go(terminal: Terminal, bench: Bench) -> None:
-    """Type it until it stands there: keys that come while a turn begins or ends may be lost."""
+    """Type it, and wait for its turn; keys that come while another turn begins or ends may be lost."""
     terminal.screen = b""
-    for _ in range(20):
-        terminal.type(CLEAR_LINE + b"go")
-        if terminal.shows(lambda: b"go" in terminal.screen, PATIENCE / 20):
-            break
+    terminal.type(b"go")
+    terminal.shows(lambda: b"go" in terminal.screen, 5)
     terminal.type(b"\r")
-    terminal.read_until(lambda: bench.stub.log.requests or b"done" in terminal.screen)
+    terminal.shows(lambda: bench.stub.log.requests or b"done" in terminal.screen, 10)
