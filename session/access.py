@@ -28,7 +28,7 @@ from .session import Session
 from .steering import take_in
 from .view import View
 
-_PATIENCE = 0.05
+_POLL_SECONDS = 0.05
 
 
 class Access:
@@ -123,6 +123,6 @@ def _settled(looking: "Future[Choice]") -> Choice:
 
     No coroutine is run for this from the thread: one that begins after the call was cancelled would never end.
     """
-    while not wait([looking], _PATIENCE).done:
+    while not wait([looking], _POLL_SECONDS).done:
         from_thread.check_cancelled()
     return looking.result()

@@ -5,7 +5,6 @@ left half done is finished or closed here: a torn journal line, a trial that nev
 """
 
 import os
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -35,7 +34,6 @@ from .state import State
 from .trials import complete_baseline, interrupt
 from .watch import Watch
 
-_LONG = 0.2
 _OTHER_TAG = "To go on working, use another --tag."
 
 
@@ -62,7 +60,8 @@ def _resume(project: Project, known: Known, admit: Callable[[Contract], None]) -
         holder = _held(undo, known.home, known.tag)
         refs = Refs(project.git, project.checkout, known.tag)
         loaded, state = _read(known, refs)
-        _admit_read(project, refs, state, admit)
+        admit(state.opened.contract)
+        refuse_checked_out(project.checkout, known.tag)
         journal = _journal(undo, known.home, loaded)
         session = _assemble(project, known.home, holder, journal, state, refs)
         session.tidied_at = len(state.trials) - sum(record.kind == "trial_started" for record in loaded.records)
@@ -81,14 +80,6 @@ def _read(known: Known, refs: Refs) -> tuple[Loaded, State]:
             )
         refs.expect(state, listing.result)
     return loaded, state
-
-
-def _admit_read(project: Project, refs: Refs, state: State, admit: Callable[[Contract], None]) -> None:
-    began = time.monotonic()
-    admit(state.opened.contract)
-    if time.monotonic() > began + _LONG:  # for so long nobody looked
-        refs.look_again()
-    refuse_checked_out(project.checkout, state.opened.tag)
 
 
 def _held(undo: ExitStack, home: Path, tag: str) -> Holder:

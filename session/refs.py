@@ -5,6 +5,7 @@ Guarantee: after `settle` every ref of the session is what the journal says, and
 Edge: git lists the refs of all trials or none, so in a long session those of trials are looked at only now and then.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
@@ -15,6 +16,7 @@ from .places import Checkout, checked_out_branches
 from .state import State, Trial
 from .trial import number_of
 
+_FRESH = 0.5  # seconds
 _FEW, _NOW_AND_THEN = 200, 100  # trials whose refs are looked at after each of them; beyond that, after how many
 
 
@@ -88,11 +90,18 @@ class _Look:
         others: By full name.
         unlike: Trials whose ref is missing or another.
         last: The last trial of then.
+        at: When, by `time.monotonic()`.
     """
 
     others: Mapping[str, str]
     unlike: frozenset[int]
     last: int
+    at: float
+
+    @property
+    def fresh(self) -> bool:
+        """Whether hardly anybody can have moved a ref since."""
+        return time.monotonic() < self.at + _FRESH
 
     def wrong(self, state: State) -> dict[str, str]:
         """The refs of trials that are to be made or moved."""
@@ -142,10 +151,6 @@ class Refs:
         made = number in state.trials and state.trials[number].commit and last not in unmade
         self._made = number if made else number - 1
 
-    def look_again(self) -> None:
-        """Have `settle` ask git anew, since some time went by."""
-        self._seen = None
-
     def _refuse_unknown_trials(self, known: Mapping[str, str], actual: Mapping[str, str]) -> None:
         """A trial's ref is made after its record is on the disk, so one without a record shows what was cut off."""
         for name, oid in actual.items():
@@ -175,7 +180,8 @@ class Refs:
 
     def _settle_all(self, state: State) -> list[str]:
         self._looked = len(state.trials)
-        look, self._seen = self._seen or self._look(state, self.listed), None
+        seen, self._seen = self._seen, None
+        look = seen if seen and seen.fresh else self._look(state, self.listed)
         moving, actual = _moving(state), look.others
         target = moving | look.wrong(state)
         new = self._unmade(state).keys() | (moving.keys() - self._known.keys())
@@ -226,13 +232,14 @@ class Refs:
     def _look(self, state: State, listed: Callable[[], Iterable[tuple[str, str]]]) -> _Look:
         commits = {trial.number: trial.commit for trial in state.trials.values()}
         last, at, others = next(reversed(state.trials), -1), f"{prefix(self._tag)}/trials/", dict[str, str]()
+        began = time.monotonic()
         for name, oid in listed():
             number = number_of(name.removeprefix(at))
             if name.startswith(at) and number is not None and commits.get(number) == oid:
                 del commits[number]
             else:
                 others[name] = oid
-        return _Look(others, frozenset(commits), last)
+        return _Look(others, frozenset(commits), last, began)
 
     def _moved(self, known: Mapping[str, str], actual: Mapping[str, str]) -> list[str]:
         def say(name: str, oid: str) -> str:

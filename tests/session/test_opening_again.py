@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from referee.sandbox.errors import RefereeError, SandboxUnavailableError
-from referee.session import opening
+from referee.session import opening, refs
 from referee.session.contract import Contract
 from referee.session.errors import JournalError, RepositoryError
 from referee.session.frozen import Frozen
@@ -115,7 +115,7 @@ def test_an_opening_that_is_not_admitted_leaves_everything_as_it_was(opened: Any
 def test_refs_that_are_moved_while_the_session_waits_to_be_admitted_are_put_back(
     opened: Any, project: Path, git: PersonsGit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "_LONG", 0.0)
+    monkeypatch.setattr(refs, "_FRESH", 0.0)
 
     def meanwhile(_: Contract) -> None:
         git(project, "update-ref", "refs/referee/mar8/best", other)
