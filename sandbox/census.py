@@ -62,7 +62,7 @@ class Usage:
         memory_bytes: Resident and swapped memory and held memory files; never less than the truth, see `memory.exact`.
         open_files: The largest number that one process has open.
         held: The files without a name that are still held, memory and disk.
-        unreadable: How many processes do not let Referee see which files they hold.
+        unreadable: How many processes may not let Referee see which files they hold.
     """
 
     tasks: int
@@ -102,7 +102,8 @@ class Census:
             memory_bytes=resident + swapped + sum(held.memory.values()),
             open_files=self._shelf.open_files,
             held=held,
-            unreadable=self._shelf.unreadable,
+            # Threads that take turns can keep out of sight where the first one has ended.
+            unreadable=self._shelf.unreadable + sum(each.window != each.pid for each in self.processes),
         )
 
     def collected(self) -> float:
@@ -163,11 +164,9 @@ def read(pid: int) -> Process | None:
     """Return a process, or None if there is none of that number any more."""
     try:
         fields = _fields(pid)
-        threads = _threads(pid) if fields[_STATE] in _ENDED and fields[_THREADS] != b"1" else []
-        living = {int(thread): found for thread in threads if (found := _fields(thread))[_STATE] not in _ENDED}
     except OSError:
         return None
-    window, shown = next(iter(living.items()), (pid, fields))
+    window, shown = _window(pid, fields)
     return Process(
         pid=pid,
         born=int(fields[_BORN]),
@@ -182,6 +181,15 @@ def read(pid: int) -> Process | None:
 
 def _fields(pid: int | str) -> list[bytes]:
     return content(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+
+
+def _window(pid: int, fields: list[bytes]) -> tuple[int, list[bytes]]:
+    """Return the number of a living thread and its fields: the first one's, unless that has ended."""
+    for thread in _threads(pid) if fields[_STATE] in _ENDED else ():
+        with suppress(OSError):
+            if (shown := _fields(thread))[_STATE] not in _ENDED:
+                return int(thread), shown
+    return pid, fields
 
 
 def _marks(process: Process) -> Iterator[tuple[int, object]]:

@@ -233,10 +233,11 @@ if {ended}:
 counter, shelf = counting()
 usage = counter.look()
 exact, sure = memory.exact([process.window for process in counter.processes], shelf.held, Sight())
-tell(held=sum(usage.held.memory.values()), all=usage.memory_bytes, exact=exact, sure=sure, tasks=usage.tasks)
+held = sum(usage.held.memory.values())
+tell(held=held, all=usage.memory_bytes, exact=exact, sure=sure, tasks=usage.tasks, unreadable=usage.unreadable)
 """
     found = told(code)
-    assert (found["tasks"], found["sure"]) == (2, True)
+    assert (found["tasks"], found["sure"], found["unreadable"]) == (2, True, ended)
     assert 20_000_000 <= found["held"] < 20_100_000
     assert 70_000_000 <= found["exact"] <= found["all"] < 130_000_000
 

@@ -15,6 +15,15 @@ def hold():
     wait()
 threading.Thread(target=hold).start()
 """
+TURNS = """
+import ctypes
+libc = ctypes.CDLL(None)
+def turn():
+    time.sleep(0.001)
+    threading.Thread(target=turn).start()
+fill(os.open(tempfile.gettempdir(), os.O_TMPFILE | os.O_WRONLY), 60 * MB)
+turn()
+"""
 DISK = {
     "the project": "fill(create('x'), 60 * MB)",
     "a subfolder of the project": "fill(create('lib/x'), 60 * MB)",
@@ -28,6 +37,7 @@ DISK = {
     "reserved": "os.posix_fallocate(create('x'), 0, 60 * MB)",
     "a closed folder": "os.mkdir('d')\nfill(create('d/x'), 60 * MB)\nos.chmod('d', 0)",
     "behind a first thread that has ended": f"{THREAD}libc.pthread_exit(0)",
+    "behind threads that take turns": f"{TURNS}libc.pthread_exit(0)",
     "a thread that left the others' table": f"{THREAD}signal.pause()",
     "a deep folder": "for _ in range(700): os.mkdir('d'); os.chdir('d')\nfill(create('x'), 60 * MB)",
 }
